@@ -1,0 +1,380 @@
+/* Inlay: stored embeddings inside the model that queries them.
+ *
+ * The whole public interface. Families, each with its prefix:
+ *   inlay_status_, inlay_error     what went wrong
+ *   inlay_set_, inlay_version      the library as a whole: threads, log, version
+ *   inlay_tensor_                  arrays of numbers or strings
+ *   inlay_model_                   open a model, list its signatures, run one
+ *   inlay_search_                  ask a fused model for the most similar rows
+ *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
+ *
+ * Rules that hold everywhere:
+ * - A function that can fail returns an inlay_status and fills *error (which may be NULL) when it is not INLAY_OK.
+ * - Option structs are set up by their _init function (or the matching INLAY_..._INIT), so that fields added later keep
+ * their defaults.
+ * - Strings are UTF-8 and NUL-terminated unless a size is given. The library never keeps a caller's pointer beyond the
+ *   call unless it says so.
+ * - A model may be run and searched from many threads at once. Everything else belongs to one thread at a time.
+ * - Models are read by mapping their files. Truncating a mapped file raises SIGBUS in the process that reads it: the
+ * library installs no handler; a program that cannot rule that out installs one, or opens with `copy` set.
+ */
+#ifndef INLAY_INLAY_H
+#define INLAY_INLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define INLAY_API __attribute__((visibility("default")))
+#else
+#define INLAY_API
+#endif
+
+/* ---- status and errors */
+
+/* The canonical codes that TensorFlow and gRPC share. */
+typedef enum inlay_status {
+    INLAY_OK = 0,
+    INLAY_CANCELLED = 1,
+    INLAY_UNKNOWN = 2,
+    INLAY_INVALID_ARGUMENT = 3,
+    INLAY_DEADLINE_EXCEEDED = 4,
+    INLAY_NOT_FOUND = 5,
+    INLAY_ALREADY_EXISTS = 6,
+    INLAY_PERMISSION_DENIED = 7,
+    INLAY_RESOURCE_EXHAUSTED = 8,
+    INLAY_FAILED_PRECONDITION = 9,
+    INLAY_ABORTED = 10,
+    INLAY_OUT_OF_RANGE = 11,
+    INLAY_UNIMPLEMENTED = 12,
+    INLAY_INTERNAL = 13,
+    INLAY_UNAVAILABLE = 14,
+    INLAY_DATA_LOSS = 15,
+    INLAY_UNAUTHENTICATED = 16
+} inlay_status;
+
+/* What went wrong. `message` is one line and complete by itself; the other fields repeat, where it applies, the places
+ * it names. */
+typedef struct inlay_error {
+    inlay_status code;
+    int64_t offset;     /* byte offset in `file`, or -1 */
+    char message[1024]; /* one line, no newline at the end */
+    char file[512];     /* "" when no file is concerned */
+    char node[256];     /* graph node, or "" */
+    char op[64];        /* its op, or "" */
+} inlay_error;
+
+/* The code's name, for example "NOT_FOUND". Never NULL. */
+INLAY_API const char *inlay_status_name(inlay_status status);
+
+/* ---- the library as a whole */
+
+/* The version, for example "0.1.0". */
+INLAY_API const char *inlay_version(void);
+
+/* One line: version, compiler, the instruction set that the kernels use, the optional libraries that are built in. */
+INLAY_API const char *inlay_build_info(void);
+
+/* Sets how many threads the library's one pool may use, the calling one included; 0 means one a core. Takes effect when
+ * no call is under way. The default is $INLAY_THREADS, else one a core. */
+INLAY_API void inlay_set_threads(int threads);
+
+typedef enum inlay_log_level { INLAY_LOG_INFO = 0, INLAY_LOG_WARNING = 1 } inlay_log_level;
+typedef void (*inlay_log_fn)(void *user, inlay_log_level level, const char *line);
+
+/* Sends the library's notes (for example "source and model share their bytes") to FN instead of nowhere. FN may be
+ * called from any thread; NULL silences it. */
+INLAY_API void inlay_set_log(inlay_log_fn fn, void *user);
+
+/* Called now and then during long work, from one thread at a time. DONE of TOTAL are in the unit that STAGE implies
+ * (bytes for "read" stages, rows for "encode"); TOTAL is 0 when it is not known. Return true to go on, false to cancel:
+ * the call then ends with INLAY_CANCELLED and leaves nothing behind. */
+typedef bool (*inlay_progress_fn)(void *user, const char *stage, uint64_t done, uint64_t total);
+
+/* ---- tensors */
+
+/* Element types; the values are TensorFlow's DataType. */
+typedef enum inlay_dtype {
+    INLAY_INVALID_DTYPE = 0,
+    INLAY_FLOAT32 = 1,
+    INLAY_FLOAT64 = 2,
+    INLAY_INT32 = 3,
+    INLAY_UINT8 = 4,
+    INLAY_INT16 = 5,
+    INLAY_INT8 = 6,
+    INLAY_STRING = 7,
+    INLAY_COMPLEX64 = 8,
+    INLAY_INT64 = 9,
+    INLAY_BOOL = 10,
+    INLAY_QINT8 = 11,
+    INLAY_QUINT8 = 12,
+    INLAY_QINT32 = 13,
+    INLAY_BFLOAT16 = 14,
+    INLAY_QINT16 = 15,
+    INLAY_QUINT16 = 16,
+    INLAY_UINT16 = 17,
+    INLAY_COMPLEX128 = 18,
+    INLAY_FLOAT16 = 19,
+    INLAY_RESOURCE = 20,
+    INLAY_VARIANT = 21,
+    INLAY_UINT32 = 22,
+    INLAY_UINT64 = 23,
+    INLAY_FLOAT8_E5M2 = 24,
+    INLAY_FLOAT8_E4M3FN = 25,
+    INLAY_FLOAT8_E4M3FNUZ = 26,
+    INLAY_FLOAT8_E4M3B11FNUZ = 27,
+    INLAY_FLOAT8_E5M2FNUZ = 28,
+    INLAY_INT4 = 29,
+    INLAY_UINT4 = 30,
+    INLAY_INT2 = 31,
+    INLAY_UINT2 = 32
+} inlay_dtype;
+
+#define INLAY_MAX_RANK 16
+
+/* A reference-counted array in C order: numbers, or byte strings. */
+typedef struct inlay_tensor inlay_tensor;
+
+/* A byte string that somebody else owns; not NUL-terminated. */
+typedef struct inlay_string {
+    const char *data;
+    size_t size; /* bytes */
+} inlay_string;
+
+/* "float32", "string", …; "invalid" for a value that is none. */
+INLAY_API const char *inlay_dtype_name(inlay_dtype dtype);
+
+/* Makes a tensor of zeros, DIMS [RANK]. Not for strings. *out is the caller's (inlay_tensor_release); NULL on failure.
+ * Errors: INVALID_ARGUMENT (rank, dims or dtype unfit), RESOURCE_EXHAUSTED. */
+INLAY_API inlay_status inlay_tensor_new(inlay_dtype dtype, const int64_t *dims, int rank, inlay_tensor **out,
+                                        inlay_error *error);
+
+/* Makes a tensor over the caller's memory, copying nothing: DATA holds the product of DIMS elements in C order at any
+ * alignment, and stays unchanged until RELEASE(USER) is called (from any thread; RELEASE may be NULL), which happens
+ * once, also when this call fails. */
+INLAY_API inlay_status inlay_tensor_wrap(inlay_dtype dtype, const int64_t *dims, int rank, const void *data,
+                                         void (*release)(void *user), void *user, inlay_tensor **out,
+                                         inlay_error *error);
+
+/* Makes a string tensor; the product of DIMS items are copied. */
+INLAY_API inlay_status inlay_tensor_from_strings(const inlay_string *items, const int64_t *dims, int rank,
+                                                 inlay_tensor **out, inlay_error *error);
+
+/* Reads a .npy file (by mapping) or a .json file (nested lists; {"b64": …} for bytes). DTYPE says what JSON numbers
+ * become; INLAY_INVALID_DTYPE lets the file decide. */
+INLAY_API inlay_status inlay_tensor_load(const char *path, inlay_dtype dtype, inlay_tensor **out, inlay_error *error);
+
+/* Writes PATH whole or not at all: numbers as .npy, strings as .json, whatever PATH is called. */
+INLAY_API inlay_status inlay_tensor_save(const inlay_tensor *tensor, const char *path, inlay_error *error);
+
+INLAY_API inlay_dtype inlay_tensor_dtype(const inlay_tensor *tensor);
+INLAY_API int inlay_tensor_rank(const inlay_tensor *tensor);
+INLAY_API const int64_t *inlay_tensor_dims(const inlay_tensor *tensor); /* [rank], valid as long as the tensor */
+INLAY_API const void *inlay_tensor_data(const inlay_tensor *tensor);    /* the elements; for strings, unspecified */
+INLAY_API inlay_string inlay_tensor_string(const inlay_tensor *tensor,
+                                           int64_t index); /* element INDEX in C order; {NULL, 0} out of range */
+INLAY_API void inlay_tensor_release(inlay_tensor *tensor); /* NULL is fine */
+
+/* ---- models */
+
+typedef struct inlay_model inlay_model;
+
+typedef struct inlay_model_options {
+    size_t size;         /* sizeof, set by inlay_model_options_init */
+    const char *tag_set; /* comma-separated tags of the metagraph; NULL: the only one, else "serve" */
+    bool copy;           /* read variables into memory instead of mapping them */
+    bool optimize;       /* run the graph passes, the search scan among them; default true */
+    uint64_t
+        memory_budget; /* bytes that tensors made by one run may hold at a time; 0: three quarters of the machine's */
+    uint64_t node_budget;       /* graph nodes after inlining; 0: 4 million */
+    const char *allow_files_in; /* folder that ops which read files may use; NULL: none but the model's own assets */
+} inlay_model_options;
+INLAY_API void inlay_model_options_init(inlay_model_options *options);
+
+/* Opens a SavedModel directory or a frozen GraphDef (.pb). OPTIONS may be NULL. Variables are mapped, not read;
+ * checksums are not verified. *out is the caller's (inlay_model_close); NULL on failure. Errors: NOT_FOUND, DATA_LOSS
+ * (damaged file, or a shard shorter than an entry needs), INVALID_ARGUMENT, UNIMPLEMENTED. */
+INLAY_API inlay_status inlay_model_open(const char *path, const inlay_model_options *options, inlay_model **out,
+                                        inlay_error *error);
+INLAY_API void inlay_model_close(inlay_model *model); /* no run may be under way; NULL is fine */
+
+/* One input or output of a signature. */
+typedef struct inlay_endpoint {
+    const char *key;    /* name in the signature */
+    const char *tensor; /* tensor in the graph, for example "search:0" */
+    inlay_dtype dtype;
+    int rank;            /* -1: unknown */
+    const int64_t *dims; /* [rank]; -1: any */
+    bool optional;       /* input with a default */
+} inlay_endpoint;
+
+typedef struct inlay_signature {
+    const char *key;
+    const char *method;
+    const inlay_endpoint *inputs; /* sorted by key */
+    size_t n_inputs;
+    const inlay_endpoint *outputs; /* sorted by key */
+    size_t n_outputs;
+} inlay_signature;
+
+/* Signatures in the order of their keys. What is returned is valid until the model is closed. */
+INLAY_API size_t inlay_model_signature_count(const inlay_model *model);
+INLAY_API const inlay_signature *inlay_model_signature(const inlay_model *model, size_t index); /* NULL out of range */
+INLAY_API const inlay_signature *inlay_model_find_signature(const inlay_model *model,
+                                                            const char *key); /* NULL when there is none */
+
+typedef struct inlay_variable {
+    const char *key; /* in the checkpoint */
+    inlay_dtype dtype;
+    int rank;
+    const int64_t *dims;
+    int shard;
+    uint64_t offset; /* bytes in its shard */
+    uint64_t bytes;
+} inlay_variable;
+
+/* Stored variables in the order of their keys. */
+INLAY_API size_t inlay_model_variable_count(const inlay_model *model);
+INLAY_API bool inlay_model_variable(const inlay_model *model, size_t index,
+                                    inlay_variable *out); /* false out of range */
+
+typedef struct inlay_named_tensor {
+    const char *key;
+    inlay_tensor *tensor;
+} inlay_named_tensor;
+
+/* Runs signature SIGNATURE. INPUTS [n_inputs] name the signature's inputs, those with a default may be left out.
+ * OUTPUTS [n_outputs] name the outputs wanted; their tensors are filled in and are the caller's. On failure every
+ * outputs[i].tensor is NULL. Errors: INVALID_ARGUMENT (an unknown or missing key, a dtype or shape that does not fit),
+ * RESOURCE_EXHAUSTED, whatever a node meets. */
+INLAY_API inlay_status inlay_model_run(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
+                                       size_t n_inputs, inlay_named_tensor *outputs, size_t n_outputs,
+                                       inlay_error *error);
+
+/* Writes the nodes that signature SIGNATURE runs after all passes, a line each, in the order they run, to FN. */
+INLAY_API inlay_status inlay_model_describe(inlay_model *model, const char *signature,
+                                            void (*fn)(void *user, const char *line), void *user, inlay_error *error);
+
+/* ---- search */
+
+/* The answer to one or more queries: [n_queries, k] in row-major order. */
+typedef struct inlay_hits {
+    size_t n_queries;
+    size_t k;                   /* as asked, but at most the number of stored rows */
+    const float *scores;        /* best first; cosine, dot product, or minus the squared distance */
+    const int64_t *indices;     /* global row numbers; equal scores come lower row first */
+    const inlay_string *labels; /* NULL when the model has none */
+    const int64_t *ids;         /* NULL when the model has none */
+} inlay_hits;
+
+/* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
+ * [n, dim] when it has none; k < 0 means the model's default. *out is the caller's (inlay_hits_release); NULL on
+ * failure. */
+INLAY_API inlay_status inlay_search(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
+                                    size_t n_inputs, int64_t k, inlay_hits **out, inlay_error *error);
+INLAY_API void inlay_hits_release(inlay_hits *hits); /* NULL is fine */
+
+/* The same for N texts and a model whose only input (beside k) is a string tensor, and for N vectors of DIM floats, [n,
+ * dim]. */
+INLAY_API inlay_status inlay_search_texts(inlay_model *model, const char *signature, const char *const *texts, size_t n,
+                                          int64_t k, inlay_hits **out, inlay_error *error);
+INLAY_API inlay_status inlay_search_vectors(inlay_model *model, const char *signature, const float *vectors, size_t n,
+                                            size_t dim, int64_t k, inlay_hits **out, inlay_error *error);
+
+/* ---- fuse */
+
+typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;
+
+/* How the stored vectors get into the model: by reference where the file system can, or as bytes of its own. */
+typedef enum inlay_link {
+    INLAY_LINK_AUTO = 0, /* reflink, else hard link, else copy */
+    INLAY_LINK_REFLINK = 1,
+    INLAY_LINK_HARD = 2,
+    INLAY_LINK_MOVE = 3, /* hard link, then remove the source once the model is in place */
+    INLAY_LINK_COPY = 4
+} inlay_link;
+
+typedef struct inlay_fuse_options {
+    size_t size;                   /* sizeof, set by inlay_fuse_options_init */
+    const char *extractor;         /* SavedModel directory, frozen GraphDef, or NULL for none */
+    const char *const *embeddings; /* [n_embeddings] files, folders, or CHECKPOINT#KEY */
+    size_t n_embeddings;
+    const char *output;              /* directory to make */
+    const char *tag_set;             /* of the extractor; NULL: its only one */
+    const char *signature;           /* of the extractor; NULL: "serving_default" */
+    const char *feature;             /* output key with the vector; NULL: the only fit one */
+    const char *const *graph_inputs; /* [n_graph_inputs] KEY=NODE:0, frozen GraphDef only */
+    size_t n_graph_inputs;
+    const char *graph_output; /* NODE:0, frozen GraphDef only */
+    inlay_metric metric;      /* default INLAY_COSINE */
+    const char *labels;       /* text file, a line a row, or .npy of strings; NULL: none */
+    const char *ids;          /* .npy of integers; NULL: none */
+    const char *name;         /* of the signature and everything made; default "search" */
+    int32_t k;                /* default for k; default 10 */
+    bool make_default;        /* serving_default becomes the search, the old one "features" */
+    inlay_link link;
+    uint64_t chunk_bytes; /* bytes of rows a chunk; 0: chosen */
+    bool as_listed;       /* shards in the order given, not in natural order */
+    int64_t dim;          /* of raw float32 files; 0: not given */
+    inlay_dtype dtype;    /* of files that cannot say it (bfloat16); INLAY_INVALID_DTYPE: not given */
+    bool allow_non_finite;
+    int64_t check_rows;         /* this many rows are looked up by brute force before the model is put in place */
+    bool force;                 /* replace an existing model */
+    inlay_progress_fn progress; /* may be NULL */
+    void *progress_user;
+} inlay_fuse_options;
+INLAY_API void inlay_fuse_options_init(inlay_fuse_options *options);
+
+typedef struct inlay_fuse_report {
+    int64_t rows, dim;
+    inlay_dtype dtype;
+    size_t files, chunks;
+    size_t reflinked, hard_linked, copied, converted; /* files */
+    uint64_t bytes;                                   /* of rows */
+    int64_t zero_rows, first_zero_row;                /* -1: none */
+    int64_t non_finite_rows, first_non_finite_row;    /* -1: none */
+    double read_seconds, write_seconds, sync_seconds;
+} inlay_fuse_report;
+
+/* Makes one SavedModel of an extractor and stored vectors. It is built beside the target and renamed into place: a kill
+ * at any moment leaves nothing, or the whole model. REPORT may be NULL. Errors name the file and the reason: NOT_FOUND,
+ * ALREADY_EXISTS, INVALID_ARGUMENT, DATA_LOSS, RESOURCE_EXHAUSTED (disk full), CANCELLED. */
+INLAY_API inlay_status inlay_fuse(const inlay_fuse_options *options, inlay_fuse_report *report, inlay_error *error);
+
+typedef struct inlay_encode_options {
+    size_t size;               /* sizeof, set by inlay_encode_options_init */
+    const char *extractor;     /* SavedModel directory or frozen GraphDef */
+    const char *lines;         /* text file, one input a line; or NULL */
+    const char *const *inputs; /* [n_inputs] KEY=FILE.npy, batch first; when lines is NULL */
+    size_t n_inputs;
+    const char *signature;  /* NULL: "serving_default" */
+    const char *feature;    /* NULL: the only fit one */
+    const char *output;     /* directory for shard-00000.npy … */
+    int64_t batch;          /* default 256 */
+    int64_t rows_per_shard; /* default 1,000,000 */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_encode_options;
+INLAY_API void inlay_encode_options_init(inlay_encode_options *options);
+
+typedef struct inlay_encode_report {
+    int64_t rows, dim, resumed_rows; /* resumed: found done by an earlier call */
+    size_t shards;
+    double seconds;
+} inlay_encode_report;
+
+/* Runs an extractor over many inputs and writes its vectors as .npy shards, each whole or not at all; a second call
+ * with the same inputs goes on where the first was stopped. REPORT may be NULL. */
+INLAY_API inlay_status inlay_encode(const inlay_encode_options *options, inlay_encode_report *report,
+                                    inlay_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

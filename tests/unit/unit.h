@@ -1,0 +1,32 @@
+/* What every unit test includes first: cmocka with the headers it needs, and the assertions of our own. */
+#ifndef UNIT_UNIT_H
+#define UNIT_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#undef fail /* cmocka's; ours is base/error.h */
+
+#include "base/error.h"
+
+/* CALL must return WANTED; prints ERR's message when it does not. */
+#define assert_status(wanted, call, err)                                                                             \
+    do {                                                                                                             \
+        (err)->message[0] = 0;                                                                                       \
+        inlay_status got_status = (call);                                                                            \
+        if (got_status != (wanted))                                                                                  \
+            fail_msg("%s: expected %s, got %s: %s", #call, inlay_status_name(wanted), inlay_status_name(got_status), \
+                     (err)->message);                                                                                \
+    } while (0)
+
+#define assert_ok(call, err) assert_status(INLAY_OK, call, err)
+
+#define assert_contains(text, part)                                                      \
+    do {                                                                                 \
+        if (!strstr(text, part)) fail_msg("\"%s\" does not contain \"%s\"", text, part); \
+    } while (0)
+
+#endif
