@@ -91,6 +91,10 @@ typedef void (*inlay_log_fn)(void *user, inlay_log_level level, const char *line
  * called from any thread; NULL silences it. */
 INLAY_API void inlay_set_log(inlay_log_fn fn, void *user);
 
+/* Path of the file that is mapped at ADDRESS by a model in use, or NULL. For a SIGBUS handler (si_addr): safe in a
+ * signal handler. */
+INLAY_API const char *inlay_mapped_file(const void *address);
+
 /* Called now and then during long work, from one thread at a time. DONE of TOTAL are in the unit that STAGE implies
  * (bytes for "read" stages, rows for "encode"); TOTAL is 0 when it is not known. Return true to go on, false to cancel:
  * the call then ends with INLAY_CANCELLED and leaves nothing behind. */

@@ -1,0 +1,165 @@
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+inlay_status file_make_folder(const char *path, inlay_error *err) {
+    int fault = fault_check("mkdir", path, NULL);
+    if (fault) return fail_errno(err, fault, path, "make the folder");
+    return mkdir(path, 0777) == 0 ? INLAY_OK : fail_errno(err, errno, path, "make the folder");
+}
+
+inlay_status file_remove(const char *path, inlay_error *err) {
+    int fault = fault_check("unlink", path, NULL);
+    if (fault) return fail_errno(err, fault, path, "remove");
+    return unlink(path) == 0 ? INLAY_OK : fail_errno(err, errno, path, "remove");
+}
+
+inlay_status file_rename(const char *from, const char *to, inlay_error *err) {
+    int fault = fault_check("rename", to, NULL);
+    if (fault) return fail_errno(err, fault, to, "rename to");
+    return rename(from, to) == 0 ? INLAY_OK : fail_errno(err, errno, to, "rename to");
+}
+
+inlay_status file_sync_folder(const char *path, inlay_error *err) {
+    int fault = fault_check("sync", path, NULL);
+    if (fault) return fail_errno(err, fault, path, "sync");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(err, errno, path, "open");
+    int failed = fsync(fd) != 0 && errno != EINVAL ? errno : 0; /* EINVAL: a file system that syncs nothing */
+    close(fd);
+    return failed ? fail_errno(err, failed, path, "sync") : INLAY_OK;
+}
+
+typedef inlay_status (*visit_fn)(const char *path, bool is_folder, inlay_error *err);
+
+/* Visits everything below PATH, and PATH itself last; symbolic links are not followed. */
+static inlay_status walk(const char *path, visit_fn visit, inlay_error *err) {
+    file_info info;
+    TRY(file_stat(path, false, &info, err));
+    if (!info.is_folder) return visit(path, false, err);
+    file_names names;
+    TRY(file_list(path, &names, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        char *child = path_join(path, names.names[i]);
+        status = child ? walk(child, visit, err) : fail_memory(err);
+        mem_free(child);
+    }
+    file_names_free(&names);
+    return status == INLAY_OK ? visit(path, true, err) : status;
+}
+
+static inlay_status remove_one(const char *path, bool is_folder, inlay_error *err) {
+    if (!is_folder) return file_remove(path, err);
+    int fault = fault_check("rmdir", path, NULL);
+    if (fault) return fail_errno(err, fault, path, "remove");
+    return rmdir(path) == 0 ? INLAY_OK : fail_errno(err, errno, path, "remove");
+}
+
+inlay_status file_remove_tree(const char *path, inlay_error *err) {
+    return walk(path, remove_one, err);
+}
+
+static inlay_status sync_one(const char *path, bool is_folder, inlay_error *err) {
+    (void)is_folder;
+    file_info info;
+    TRY(file_stat(path, false, &info, err));
+    return info.is_link ? INLAY_OK : file_sync_folder(path, err);
+}
+
+static char *without_trailing_slashes(const char *path) {
+    char *copy = mem_strdup(path);
+    if (!copy) return NULL;
+    for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--) copy[n - 1] = 0;
+    return copy;
+}
+
+inlay_status staging_begin(const char *target, staging *out, inlay_error *err) {
+    *out = (staging){.target = without_trailing_slashes(target)};
+    if (!out->target) return fail_memory(err);
+    const char *name = path_name(out->target);
+    size_t size = strlen(out->target) + 48;
+    inlay_status status = INLAY_OK;
+    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        status = fail_at(err, INLAY_INVALID_ARGUMENT, target, -1, "is no name for a new folder");
+    else if (!(out->path = mem_alloc(size)))
+        status = fail_memory(err);
+    for (int i = 0; status == INLAY_OK; i++) {
+        snprintf(out->path, size, "%.*s.%s.inlay-%ld-%d", (int)(name - out->target), out->target, name, (long)getpid(),
+                 i);
+        inlay_error mkdir_error;
+        status = file_make_folder(out->path, &mkdir_error);
+        if (status == INLAY_OK) return INLAY_OK;
+        if (status == INLAY_ALREADY_EXISTS && i < 1000)
+            status = INLAY_OK;
+        else if (err)
+            *err = mkdir_error;
+    }
+    mem_free(out->path);
+    mem_free(out->target);
+    *out = (staging){0};
+    return status;
+}
+
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static inlay_status rename_folder(const staging *s, unsigned flags, inlay_error *err) {
+    int fault = fault_check("rename", s->target, NULL);
+    if (fault) return fail_errno(err, fault, s->target, "rename to");
+    if (renameat2(AT_FDCWD, s->path, AT_FDCWD, s->target, flags) == 0) return INLAY_OK;
+    if (errno == EEXIST) return fail_at(err, INLAY_ALREADY_EXISTS, s->target, -1, "is there already");
+    return fail_errno(err, errno, s->target, "rename to");
+}
+
+static inlay_status sync_target_folder(const char *target, inlay_error *err) {
+    size_t size = (size_t)(path_name(target) - target);
+    char *parent = mem_alloc(size + 2);
+    if (!parent) return fail_memory(err);
+    snprintf(parent, size + 2, "%.*s", size ? (int)size : 1, size ? target : ".");
+    inlay_status status = file_sync_folder(parent, err);
+    mem_free(parent);
+    return status;
+}
+
+static void release(staging *s) {
+    mem_free(s->path);
+    mem_free(s->target);
+    *s = (staging){0};
+}
+
+inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inlay_error *err) {
+    inlay_status status;
+    double start = seconds_now();
+    TRY_TO(failed, walk(s->path, sync_one, err));
+    if (sync_seconds) *sync_seconds = seconds_now() - start;
+    bool exchange = replace && file_exists(s->target);
+    TRY_TO(failed, rename_folder(s, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE, err));
+    status = sync_target_folder(s->target, err);
+    if (exchange) { /* s->path is the old one by name; that it cannot be deleted is not a failure of the new one */
+        inlay_error ignored;
+        file_remove_tree(s->path, &ignored);
+    }
+    release(s);
+    return status;
+failed:
+    staging_abandon(s);
+    return status;
+}
+
+void staging_abandon(staging *s) {
+    if (!s->path) return;
+    inlay_error ignored;
+    file_remove_tree(s->path, &ignored);
+    release(s);
+}

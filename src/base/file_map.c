@@ -1,0 +1,190 @@
+#include "base/alloc.h"
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Maps in use, for the signal handler's question; a map that finds no slot is merely not named. */
+enum { SLOTS = 8192 };
+static _Atomic(file_map *) mapped[SLOTS];
+
+static int take_slot(file_map *map) {
+    static _Atomic unsigned next;
+    unsigned start = atomic_fetch_add(&next, 1);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        file_map *none = NULL;
+        if (atomic_compare_exchange_strong(&mapped[(start + i) % SLOTS], &none, map)) return (int)((start + i) % SLOTS);
+    }
+    return -1;
+}
+
+const char *file_map_name_at(const void *address) {
+    for (int i = 0; i < SLOTS; i++) {
+        file_map *map = atomic_load(&mapped[i]);
+        if (map && (const uint8_t *)address >= map->data && (const uint8_t *)address < map->data + map->size)
+            return map->path;
+    }
+    return NULL;
+}
+
+static inlay_status read_copy(int fd, file_map *map, inlay_error *err) {
+    uint8_t *data = mem_alloc((size_t)map->size);
+    if (!data) return fail_at(err, INLAY_RESOURCE_EXHAUSTED, map->path, -1, "out of memory for a copy of the file");
+    map->data = data;
+    map->copied = true;
+    for (uint64_t got = 0; got < map->size;) {
+        ssize_t n = pread(fd, data + got, (size_t)(map->size - got), (off_t)got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_errno(err, errno, map->path, "read");
+        if (n == 0)
+            return fail_at(err, INLAY_DATA_LOSS, map->path, (int64_t)got, "the file became shorter while it was read");
+        got += (uint64_t)n;
+    }
+    return INLAY_OK;
+}
+
+static inlay_status map_pages(int fd, file_map *map, inlay_error *err) {
+    static const uint8_t nothing[1];
+    map->data = nothing;
+    if (map->size == 0) return INLAY_OK;
+    if (map->size > SIZE_MAX) return fail_at(err, INLAY_RESOURCE_EXHAUSTED, map->path, -1, "too large to map");
+    void *pages = mmap(NULL, (size_t)map->size, PROT_READ, MAP_SHARED, fd, 0);
+    if (pages == MAP_FAILED) return fail_errno(err, errno, map->path, "map");
+    map->data = pages;
+    map->slot = take_slot(map);
+    return INLAY_OK;
+}
+
+inlay_status file_map_open(const char *path, bool copy, file_map **out, inlay_error *err) {
+    inlay_status status;
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return fail_errno(err, errno, path, "open");
+    struct stat info;
+    file_map *map = mem_zalloc(1, sizeof *map);
+    if (!map || !(map->path = mem_strdup(path))) {
+        status = fail_memory(err);
+        goto failed;
+    }
+    map->slot = -1;
+    atomic_init(&map->refs, 1);
+    if (fstat(fd, &info) != 0) {
+        status = fail_errno(err, errno, path, "read the size of");
+        goto failed;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        status = fail_at(err, INLAY_INVALID_ARGUMENT, path, -1,
+                         S_ISDIR(info.st_mode) ? "is a folder, not a file" : "is no regular file");
+        goto failed;
+    }
+    map->size = (uint64_t)info.st_size;
+    TRY_TO(failed, copy && map->size ? read_copy(fd, map, err) : map_pages(fd, map, err));
+    close(fd);
+    *out = map;
+    return INLAY_OK;
+failed:
+    close(fd);
+    file_map_release(map);
+    return status;
+}
+
+file_map *file_map_retain(file_map *map) {
+    atomic_fetch_add_explicit(&map->refs, 1, memory_order_relaxed);
+    return map;
+}
+
+void file_map_release(file_map *map) {
+    if (!map || atomic_fetch_sub(&map->refs, 1) > 1) return;
+    if (map->slot >= 0) {
+        atomic_store(&mapped[map->slot], NULL);
+        munmap((void *)(uintptr_t)map->data, (size_t)map->size);
+    }
+    if (map->copied) mem_free((void *)(uintptr_t)map->data);
+    mem_free(map->path);
+    mem_free(map);
+}
+
+void file_map_release_any(void *map) {
+    file_map_release(map);
+}
+
+inlay_status file_stat(const char *path, bool follow, file_info *out, inlay_error *err) {
+    struct stat info;
+    if ((follow ? stat(path, &info) : lstat(path, &info)) != 0) return fail_errno(err, errno, path, "find");
+    *out = (file_info){.size = (uint64_t)info.st_size,
+                       .modified_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
+                       .device = info.st_dev,
+                       .inode = info.st_ino,
+                       .is_folder = S_ISDIR(info.st_mode),
+                       .is_link = S_ISLNK(info.st_mode)};
+    return INLAY_OK;
+}
+
+bool file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+inlay_status file_list(const char *folder, file_names *out, inlay_error *err) {
+    *out = (file_names){0};
+    DIR *stream = opendir(folder);
+    if (!stream) return fail_errno(err, errno, folder, "list");
+    inlay_status status = INLAY_OK;
+    size_t capacity = 0;
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(stream);
+        if (!entry) break;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (out->count == capacity) {
+            capacity = capacity ? capacity * 2 : 32;
+            char **grown = mem_realloc(out->names, capacity * sizeof *grown);
+            if (!grown) TRY_TO(done, fail_memory(err));
+            out->names = grown;
+        }
+        char *name = mem_strdup(entry->d_name);
+        if (!name) TRY_TO(done, fail_memory(err));
+        out->names[out->count++] = name;
+    }
+    if (errno) status = fail_errno(err, errno, folder, "list");
+done:
+    closedir(stream);
+    if (status != INLAY_OK)
+        file_names_free(out);
+    else if (out->count)
+        qsort(out->names, out->count, sizeof *out->names, compare_names);
+    return status;
+}
+
+void file_names_free(file_names *names) {
+    for (size_t i = 0; i < names->count; i++) mem_free(names->names[i]);
+    mem_free(names->names);
+    *names = (file_names){0};
+}
+
+char *path_join(const char *a, const char *b) {
+    size_t size_a = strlen(a), size_b = strlen(b);
+    bool slash = size_a > 0 && a[size_a - 1] != '/';
+    char *joined = mem_alloc(size_a + slash + size_b + 1);
+    if (!joined) return NULL;
+    memcpy(joined, a, size_a);
+    if (slash) joined[size_a] = '/';
+    memcpy(joined + size_a + slash, b, size_b + 1);
+    return joined;
+}
+
+const char *path_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

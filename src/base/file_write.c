@@ -1,0 +1,263 @@
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUFFERED = 256 << 10, COPY_STEP = 8 << 20 };
+
+struct file_writer {
+    int fd;
+    char *path;    /* where it goes */
+    char *writing; /* where it is being written; equals path when direct */
+    uint64_t flushed;
+    size_t buffered;
+    uint8_t buffer[BUFFERED];
+};
+
+static int checked_open(const char *path) {
+    int fault = fault_check("open", path, NULL);
+    if (fault) return errno = fault, -1;
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+static int checked_sync(int fd, const char *path) {
+    int fault = fault_check("sync", path, NULL);
+    if (fault) return errno = fault, -1;
+    return fsync(fd);
+}
+
+static inlay_status write_all(int fd, const char *path, uint64_t offset, const uint8_t *data, size_t size,
+                              inlay_error *err) {
+    while (size > 0) {
+        size_t step = size;
+        int fault = fault_check("write", path, &step);
+        if (fault) return fail_errno(err, fault, path, "write");
+        ssize_t n = pwrite(fd, data, step, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_errno(err, errno, path, "write");
+        data += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return INLAY_OK;
+}
+
+/* A name beside PATH that nobody else uses. */
+static char *temporary_name(const char *path) {
+    static _Atomic unsigned counter;
+    const char *name = path_name(path);
+    size_t size = strlen(path) + 48;
+    char *temporary = mem_alloc(size);
+    if (temporary)
+        snprintf(temporary, size, "%.*s.%s.inlay-%ld-%u", (int)(name - path), path, name, (long)getpid(),
+                 atomic_fetch_add(&counter, 1));
+    return temporary;
+}
+
+inlay_status file_create(const char *path, file_mode mode, file_writer **out, inlay_error *err) {
+    *out = NULL;
+    file_writer *w = mem_alloc(sizeof *w);
+    if (!w) return fail_memory(err);
+    w->fd = -1;
+    w->flushed = w->buffered = 0;
+    w->path = mem_strdup(path);
+    w->writing = mode == FILE_DIRECT ? mem_strdup(path) : temporary_name(path);
+    inlay_status status = INLAY_OK;
+    if (!w->path || !w->writing)
+        status = fail_memory(err);
+    else if ((w->fd = checked_open(w->writing)) < 0)
+        status = fail_errno(err, errno, path, "create");
+    if (status != INLAY_OK) {
+        mem_free(w->path);
+        mem_free(w->writing);
+        mem_free(w);
+        return status;
+    }
+    *out = w;
+    return INLAY_OK;
+}
+
+static inlay_status flush(file_writer *w, inlay_error *err) {
+    TRY(write_all(w->fd, w->path, w->flushed, w->buffer, w->buffered, err));
+    w->flushed += w->buffered;
+    w->buffered = 0;
+    return INLAY_OK;
+}
+
+inlay_status file_append(file_writer *w, const void *data, size_t size, inlay_error *err) {
+    if (size > BUFFERED - w->buffered) TRY(flush(w, err));
+    if (size > BUFFERED) {
+        TRY(write_all(w->fd, w->path, w->flushed, data, size, err));
+        w->flushed += size;
+        return INLAY_OK;
+    }
+    if (size) memcpy(w->buffer + w->buffered, data, size);
+    w->buffered += size;
+    return INLAY_OK;
+}
+
+inlay_status file_patch(file_writer *w, uint64_t offset, const void *data, size_t size, inlay_error *err) {
+    TRY(flush(w, err));
+    return write_all(w->fd, w->path, offset, data, size, err);
+}
+
+uint64_t file_position(const file_writer *w) {
+    return w->flushed + w->buffered;
+}
+
+static void release_writer(file_writer *w, bool remove_file) {
+    if (w->fd >= 0) close(w->fd);
+    if (remove_file) unlink(w->writing);
+    mem_free(w->path);
+    mem_free(w->writing);
+    mem_free(w);
+}
+
+/* The folder of PATH, on the heap. */
+static char *parent_of(const char *path) {
+    const char *name = path_name(path);
+    size_t size = (size_t)(name - path);
+    if (size == 0) return mem_strdup(".");
+    while (size > 1 && path[size - 1] == '/') size--;
+    char *parent = mem_alloc(size + 1);
+    if (!parent) return NULL;
+    memcpy(parent, path, size);
+    parent[size] = 0;
+    return parent;
+}
+
+static inlay_status sync_parent(const char *path, inlay_error *err) {
+    char *parent = parent_of(path);
+    if (!parent) return fail_memory(err);
+    inlay_status status = file_sync_folder(parent, err);
+    mem_free(parent);
+    return status;
+}
+
+inlay_status file_commit(file_writer *w, inlay_error *err) {
+    bool atomic = strcmp(w->path, w->writing) != 0;
+    inlay_status status = flush(w, err);
+    if (status == INLAY_OK && atomic && checked_sync(w->fd, w->path) != 0)
+        status = fail_errno(err, errno, w->path, "sync");
+    if (status == INLAY_OK && close(w->fd) != 0) status = fail_errno(err, errno, w->path, "close");
+    if (status == INLAY_OK) w->fd = -1;
+    if (status == INLAY_OK && atomic) status = file_rename(w->writing, w->path, err);
+    bool keep = status == INLAY_OK;
+    if (keep && atomic) status = sync_parent(w->path, err);
+    release_writer(w, !keep);
+    return status;
+}
+
+void file_abandon(file_writer *w) {
+    if (w) release_writer(w, true);
+}
+
+inlay_status file_write_all(const char *path, file_mode mode, bytes data, inlay_error *err) {
+    file_writer *w;
+    TRY(file_create(path, mode, &w, err));
+    inlay_status status = file_append(w, data.data, data.size, err);
+    if (status == INLAY_OK) return file_commit(w, err);
+    file_abandon(w);
+    return status;
+}
+
+/* Copies by the kernel's own means first, which shares extents where the file system can. */
+static inlay_status copy_bytes(int from, int to, uint64_t size, const char *source, const char *target, progress *p,
+                               inlay_error *err) {
+    uint8_t *step_buffer = NULL;
+    inlay_status status = INLAY_OK;
+    for (uint64_t done = 0; done < size && status == INLAY_OK;) {
+        size_t step = size - done > COPY_STEP ? COPY_STEP : (size_t)(size - done);
+        size_t allowed = step;
+        int fault = fault_check("write", target, &allowed);
+        if (fault) {
+            status = fail_errno(err, fault, target, "write");
+            break;
+        }
+        off_t in = (loff_t)done, out_offset = (loff_t)done;
+        ssize_t n = step_buffer ? -1 : copy_file_range(from, &in, to, &out_offset, allowed, 0);
+        if (n < 0 && errno == ENOSPC) {
+            status = fail_errno(err, errno, target, "write");
+            break;
+        }
+        if (n <= 0) {
+            if (!step_buffer && !(step_buffer = mem_alloc(COPY_STEP))) {
+                status = fail_memory(err);
+                break;
+            }
+            n = pread(from, step_buffer, allowed, (off_t)done);
+            if (n < 0) status = fail_errno(err, errno, source, "read");
+            if (n == 0)
+                status =
+                    fail_at(err, INLAY_DATA_LOSS, source, (int64_t)done, "the file became shorter while it was copied");
+            if (n > 0) status = write_all(to, target, done, step_buffer, (size_t)n, err);
+        }
+        if (n > 0) done += (uint64_t)n;
+        if (n > 0 && p && !progress_add(p, (uint64_t)n)) status = progress_check(p, err);
+    }
+    mem_free(step_buffer);
+    return status;
+}
+
+/* Tries a reflink; falls back to copying the bytes unless only a reflink will do. */
+static inlay_status clone_or_copy(const char *source, const char *target, bool may_copy, inlay_link *done, progress *p,
+                                  inlay_error *err) {
+    int from = open(source, O_RDONLY | O_CLOEXEC);
+    if (from < 0) return fail_errno(err, errno, source, "open");
+    inlay_status status = INLAY_OK;
+    struct stat info;
+    int to = checked_open(target);
+    if (to < 0) {
+        status = fail_errno(err, errno, target, "create");
+    } else if (fstat(from, &info) != 0) {
+        status = fail_errno(err, errno, source, "read the size of");
+    } else if (*done != INLAY_LINK_COPY && ioctl(to, FICLONE, from) == 0) {
+        *done = INLAY_LINK_REFLINK;
+    } else if (!may_copy) {
+        status = fail_at(err, INLAY_UNIMPLEMENTED, source, -1,
+                         "this file system cannot reflink; use another way of placing shards");
+    } else {
+        *done = INLAY_LINK_COPY;
+        status = copy_bytes(from, to, (uint64_t)info.st_size, source, target, p, err);
+    }
+    close(from);
+    if (to >= 0 && close(to) != 0 && status == INLAY_OK) status = fail_errno(err, errno, target, "close");
+    if (status != INLAY_OK && to >= 0) unlink(target);
+    return status;
+}
+
+static int checked_link(const char *source, const char *target) {
+    int fault = fault_check("link", target, NULL);
+    if (fault) return errno = fault, -1;
+    return linkat(AT_FDCWD, source, AT_FDCWD, target, AT_SYMLINK_FOLLOW);
+}
+
+inlay_status file_place(const char *source, const char *target, inlay_link how, inlay_link *done, struct progress *p,
+                        inlay_error *err) {
+    inlay_link unused;
+    if (!done) done = &unused;
+    *done = how;
+    if (how == INLAY_LINK_COPY) return clone_or_copy(source, target, true, done, p, err);
+    if (how == INLAY_LINK_REFLINK) return clone_or_copy(source, target, false, done, p, err);
+    if (how == INLAY_LINK_AUTO) {
+        inlay_error ignored;
+        inlay_status status = clone_or_copy(source, target, false, done, p, &ignored);
+        if (status == INLAY_OK) return INLAY_OK;
+        if (status != INLAY_UNIMPLEMENTED) return clone_or_copy(source, target, false, done, p, err);
+    }
+    *done = INLAY_LINK_HARD;
+    if (checked_link(source, target) == 0) return INLAY_OK;
+    bool cannot_link = errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP || errno == ENOSYS;
+    if (!cannot_link) return fail_errno(err, errno, source, "link");
+    if (how == INLAY_LINK_HARD) return fail_errno(err, errno, source, "make a hard link of");
+    return clone_or_copy(source, target, true, done, p, err);
+}
