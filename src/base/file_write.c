@@ -183,7 +183,7 @@ static inlay_status copy_bytes(int from, int to, uint64_t size, const char *sour
             status = fail_errno(err, fault, target, "write");
             break;
         }
-        off_t in = (loff_t)done, out_offset = (loff_t)done;
+        off_t in = (off_t)done, out_offset = (off_t)done;
         ssize_t n = step_buffer ? -1 : copy_file_range(from, &in, to, &out_offset, allowed, 0);
         if (n < 0 && errno == ENOSPC) {
             status = fail_errno(err, errno, target, "write");

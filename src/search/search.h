@@ -1,0 +1,41 @@
+/* Exact search over stored rows: one streaming scan, k winners per query, scores never held. Works with no model at
+ * all.
+ *
+ * What a score is, for query q and row x (all in float32; float64 rows in float64, then rounded):
+ *   cosine  (q·x) / (‖q‖·‖x‖), 0 when either is zero     side = 1/‖x‖, 0 for a zero row
+ *   dot     q·x                                          no side
+ *   l2      -(‖q‖² + ‖x‖² - 2 q·x), at most 0            side = ‖x‖²
+ * Larger is better. Equal scores come lower row first. A score that is NaN counts as minus infinity. */
+#ifndef SEARCH_SEARCH_H
+#define SEARCH_SEARCH_H
+
+#include "tensor/dtype.h"
+
+typedef enum search_metric { SEARCH_COSINE, SEARCH_DOT, SEARCH_L2 } search_metric;
+
+/* Consecutive rows in memory, at any byte alignment. */
+typedef struct search_chunk {
+    const void *rows;  /* [rows, dim] of `type`, or [dim, rows] when transposed */
+    const void *side;  /* float32 [rows]; NULL for dot */
+    int64_t count;     /* rows */
+    int64_t first_row; /* global number of the first one */
+    dtype type;        /* float32, float64, float16, bfloat16 */
+    bool transposed;
+} search_chunk;
+
+typedef struct search_view {
+    const search_chunk *chunks; /* by rising first_row */
+    size_t n_chunks;
+    int64_t dim;
+    search_metric metric;
+} search_view;
+
+int64_t search_rows(const search_view *view);
+
+/* For each of N queries, QUERIES float32 [n, dim] aligned, the best min(k, rows) rows: SCORES float32 and ROWS int64,
+ * [n, min(k, rows)], best first. Uses the process's pool. Memory beyond the results: O(threads · (dim + k) · queries at
+ * a time), never O(rows). Errors: INVALID_ARGUMENT (a query that is not finite, k < 0), RESOURCE_EXHAUSTED. */
+inlay_status search_topk(const search_view *view, const float *queries, int64_t n, int64_t k, float *scores,
+                         int64_t *rows, inlay_error *err);
+
+#endif
