@@ -1,0 +1,85 @@
+/* Tensor bundles: the index PREFIX.index and its data files PREFIX.data-SSSSS-of-NNNNN. Format: docs/formats/bundle.md.
+ */
+#ifndef FORMAT_BUNDLE_H
+#define FORMAT_BUNDLE_H
+
+#include "format/sstable.h"
+#include "tensor/tensor.h"
+
+/* What the index says of one tensor. Names are valid as long as the bundle. */
+typedef struct bundle_entry {
+    bytes key; /* arbitrary bytes, with a NUL behind them */
+    dtype type;
+    shape dims;
+    int32_t shard;
+    uint64_t offset, size; /* bytes in the shard */
+    uint32_t crc;          /* of the data as stored, unmasked */
+    size_t n_slices;       /* > 0: partitioned, the data is in slice entries */
+    bytes value;           /* the serialized entry as it stood */
+} bundle_entry;
+
+typedef struct bundle bundle;
+
+/* Opens PREFIX for reading. Nothing is read but the index; data files are mapped (or, with COPY, read) when a tensor of
+ * theirs is first asked for. *out is the caller's (bundle_close). Errors: NOT_FOUND (no index), DATA_LOSS (index
+ * damaged, or a data file shorter than an entry needs: checked at open for every data file that an entry names). */
+inlay_status bundle_open(const char *prefix, bool copy, bundle **out, inlay_error *err);
+void bundle_close(bundle *b); /* tensors that were read stay valid */
+
+int32_t bundle_shards(const bundle *b);
+bool bundle_big_endian(const bundle *b);
+size_t bundle_count(const bundle *b);                         /* tensors, slices not counted */
+const bundle_entry *bundle_at(const bundle *b, size_t index); /* by rising key */
+const bundle_entry *bundle_find(const bundle *b, bytes key);  /* NULL when there is none */
+
+/* Path of data file SHARD of N, on the heap; NULL when memory is out. */
+char *bundle_data_path(const char *prefix, int32_t shard, int32_t shards);
+
+/* The tensor of ENTRY: numbers as a view of the mapped file where they can be (little-endian, not sliced), strings over
+ * the mapped bytes with an offset table of their own, slices reassembled. Checksums are not verified (bundle_check). */
+inlay_status bundle_read(bundle *b, const bundle_entry *entry, tensor **out, inlay_error *err);
+
+/* A part of a tensor, as RestoreV2's shape_and_slice says ("10 4 0,5:-"); SPEC empty: the whole. */
+inlay_status bundle_read_slice(bundle *b, const bundle_entry *entry, bytes spec, tensor **out, inlay_error *err);
+
+/* Reads all of ENTRY's bytes and compares the checksum: DATA_LOSS naming key, file and range. */
+inlay_status bundle_check(bundle *b, const bundle_entry *entry, inlay_error *err);
+
+/* ---- writing an index */
+
+typedef struct bundle_index bundle_index;
+
+/* Entries in any order; sorted at the end. */
+inlay_status bundle_index_open(bundle_index **out, inlay_error *err);
+void bundle_index_close(bundle_index *x);
+inlay_status bundle_index_add(bundle_index *x, bytes key, dtype t, const shape *dims, int32_t shard, uint64_t offset,
+                              uint64_t size, uint32_t crc, inlay_error *err);
+inlay_status bundle_index_add_raw(bundle_index *x, bytes key, bytes value,
+                                  inlay_error *err); /* a serialized entry as it is; KEY and VALUE are copied */
+/* The file's bytes, header included. ALREADY_EXISTS names a key given twice. */
+inlay_status bundle_index_finish(bundle_index *x, int32_t shards, buffer *out, inlay_error *err);
+
+/* ---- writing tensors */
+
+/* The stored form of a string tensor's head: varint lengths, then the masked checksum of the lengths. *crc is the
+ * entry's checksum so far (continue it over the bytes of the strings). Strings are given one after another by length.
+ */
+typedef struct bundle_strings {
+    buffer lengths; /* varints */
+    uint32_t crc;
+    uint64_t count, bytes;
+} bundle_strings;
+void bundle_strings_add(bundle_strings *s, uint64_t length);
+void bundle_strings_finish(bundle_strings *s, buffer *head, uint32_t *crc);
+
+/* Writes a small bundle of one data file: tensors with their keys. */
+typedef struct bundle_item {
+    bytes key;
+    const tensor *value;
+} bundle_item;
+inlay_status bundle_write(const char *prefix, const bundle_item *items, size_t n, inlay_error *err);
+
+/* Merges bundles into PREFIX as MergeV2Checkpoints does: data files renamed (or linked when KEEP), indexes merged. */
+inlay_status bundle_merge(const char *const *prefixes, size_t n, const char *prefix, bool keep, inlay_error *err);
+
+#endif
