@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Every C and C++ file is as clang-format writes it; every file ends in one newline and has no trailing blanks."""
+
+import concurrent.futures
+import os
+
+import check
+
+TEXT = ("*.c", "*.h", "*.cc", "*.py", "*.sh", "*.md", "*.txt", "*.cmake", "*.json", "*.proto", "Makefile")
+
+
+def formatted(name):
+    return name, check.run(["clang-format", "--dry-run", "-Werror", name])
+
+
+with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for source, result in pool.map(formatted, check.files("*.c", "*.h", "*.cc")):
+        check.expect(result.returncode == 0, f"{source} (clang-format -i mends it):\n{result.stderr[:600]}")
+
+for text in check.files(*TEXT):
+    if text.startswith("tests/data/"):
+        continue
+    content = check.read(text)
+    wrong = [str(n) for n, line in enumerate(content.split("\n"), 1) if line != line.rstrip()]
+    check.expect(not wrong, f"{text}: trailing blanks in line " + ", ".join(wrong[:5]))
+    check.expect(not content or (content.endswith("\n") and not content.endswith("\n\n")),
+                 f"{text}: must end in one newline")
+check.finish()
