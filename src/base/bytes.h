@@ -16,7 +16,7 @@ static inline bytes bytes_of(const char *text) {
     return (bytes){(const uint8_t *)text, strlen(text)};
 }
 static inline bytes bytes_make(const void *data, size_t size) {
-    return (bytes){data, size};
+    return (bytes){(const uint8_t *)data, size};
 }
 static inline bool bytes_equal(bytes a, bytes b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

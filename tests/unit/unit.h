@@ -8,7 +8,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#undef fail /* cmocka's; ours is base/error.h */
+#undef fail     /* cmocka's; ours is base/error.h */
+#undef fail_msg /* calls that fail */
+#define fail_msg(...)              \
+    do {                           \
+        print_error("ERROR: ");    \
+        print_error(__VA_ARGS__);  \
+        print_error("\n");         \
+        _fail(__FILE__, __LINE__); \
+    } while (0)
 
 #include "base/error.h"
 
