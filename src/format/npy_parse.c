@@ -67,7 +67,7 @@ static inlay_status take_shape(cursor *c, shape *out, inlay_error *err) {
     *out = shape_scalar();
     bool comma = true;
     while (!take(c, ')')) {
-        int64_t dim;
+        int64_t dim = 0;
         if (!comma) return malformed(c, "a ',' is missing in the shape", err);
         TRY(take_number(c, &dim, err));
         if (out->rank == INLAY_MAX_RANK)
