@@ -114,7 +114,7 @@ inlay_status wire_numbers(const wire_reader *r, const wire_field *field, int ele
     size_t width = element == WIRE_FIXED32 ? 4 : element == WIRE_FIXED64 ? 8 : 0;
     if (width && field->data.size % width) return malformed(r, field->whole.data, "packed numbers are cut", err);
     while (packed.next < packed.end) {
-        uint64_t value;
+        uint64_t value = 0;
         if (width) {
             value = width == 4 ? load_u32(packed.next) : load_u64(packed.next);
             packed.next += width;
