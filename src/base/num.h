@@ -20,6 +20,10 @@ static inline bool mul_i64(int64_t a, int64_t b, int64_t *out) {
     return !__builtin_mul_overflow(a, b, out);
 }
 
+static inline bool mul_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_mul_overflow(a, b, out);
+}
+
 static inline size_t min_size(size_t a, size_t b) {
     return a < b ? a : b;
 }

@@ -1,0 +1,138 @@
+/* The table, and its portable rows. */
+#include "kernel/scan/scan.h"
+
+#include "base/cpu.h"
+#include "base/num.h"
+#include "tensor/dtype.h"
+
+#include <pthread.h>
+
+enum { PANEL = 8, TILE = 4, LANES = 8 };
+
+static inline float element_f32(const uint8_t *p) {
+    return load_f32(p);
+}
+static inline double element_f64(const uint8_t *p) {
+    double v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline float element_f16(const uint8_t *p) {
+    return f16_to_f32(load_u16(p));
+}
+static inline float element_bf16(const uint8_t *p) {
+    return bf16_to_f32(load_u16(p));
+}
+
+static inline float score_of(const scan_rows *r, size_t row, float dot) {
+    if (r->factor == SCAN_TIMES) return dot * load_f32(r->side + 4 * row);
+    if (r->factor == SCAN_MINUS) return dot - load_f32(r->side + 4 * row);
+    return dot;
+}
+
+static inline void offer(const scan_rows *r, size_t row, float dot, scan_top *top) {
+    float score = score_of(r, row, dot);
+    if (!(score < top->threshold)) scan_top_offer(top, score, r->first_row + (int64_t)row);
+}
+
+/* For one element type: NAME its suffix, SIZE its bytes, SUM the type of its sums. */
+#define ROWS_AND_PACK(NAME, SIZE, SUM)                                                                              \
+    static SUM dot_##NAME(const uint8_t *row, const SUM *query, size_t dim) {                                       \
+        SUM lane[LANES] = {0};                                                                                      \
+        size_t j = 0;                                                                                               \
+        for (; j + LANES <= dim; j += LANES)                                                                        \
+            for (size_t l = 0; l < LANES; l++) lane[l] += element_##NAME(row + SIZE * (j + l)) * query[j + l];      \
+        for (size_t l = 0; j + l < dim; l++) lane[l] += element_##NAME(row + SIZE * (j + l)) * query[j + l];        \
+        return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));           \
+    }                                                                                                               \
+    static void rows_##NAME(const scan_rows *r, const void *queries, size_t n, scan_top *tops) {                    \
+        const SUM *query = queries;                                                                                 \
+        for (size_t i = 0; i < r->count; i++)                                                                       \
+            for (size_t q = 0; q < n; q++)                                                                          \
+                offer(r, i, (float)dot_##NAME(r->data + i * r->stride, query + q * r->dim, r->dim), tops + q);      \
+    }                                                                                                               \
+    static inline void pack_##NAME(const scan_rows *r, void *panels, size_t row_step, size_t dim_step) {            \
+        SUM *out = panels;                                                                                          \
+        for (size_t first = 0; first < r->count; first += PANEL, out += PANEL * r->dim)                             \
+            for (size_t j = 0; j < r->dim; j++)                                                                     \
+                for (size_t i = 0; i < PANEL; i++)                                                                  \
+                    out[j * PANEL + i] =                                                                            \
+                        first + i < r->count ? element_##NAME(r->data + (first + i) * row_step + j * dim_step) : 0; \
+    }                                                                                                               \
+    static void pack_rows_##NAME(const scan_rows *r, void *panels) {                                                \
+        pack_##NAME(r, panels, r->stride, SIZE);                                                                    \
+    }                                                                                                               \
+    static void pack_columns_##NAME(const scan_rows *r, void *panels) {                                             \
+        pack_##NAME(r, panels, SIZE, r->stride);                                                                    \
+    }
+
+ROWS_AND_PACK(f32, 4, float)
+ROWS_AND_PACK(f64, 8, double)
+ROWS_AND_PACK(f16, 2, float)
+ROWS_AND_PACK(bf16, 2, float)
+
+#define TILE_KERNEL(NAME, SUM)                                                                                     \
+    static void tile_##NAME(const scan_rows *r, const void *panels, const void *group, size_t n, scan_top *tops) { \
+        const SUM *x = panels;                                                                                     \
+        size_t width = scan_group_width(n);                                                                        \
+        for (size_t first = 0; first < r->count; first += PANEL, x += PANEL * r->dim) {                            \
+            SUM sum[TILE][PANEL] = {{0}};                                                                          \
+            const SUM *query = group;                                                                              \
+            for (size_t j = 0; j < r->dim; j++)                                                                    \
+                for (size_t q = 0; q < n; q++)                                                                     \
+                    for (size_t i = 0; i < PANEL; i++) sum[q][i] += x[j * PANEL + i] * query[j * width + q];       \
+            for (size_t q = 0; q < n; q++)                                                                         \
+                for (size_t i = 0; i < min_size(PANEL, r->count - first); i++)                                     \
+                    offer(r, first + i, (float)sum[q][i], tops + q);                                               \
+        }                                                                                                          \
+    }
+
+TILE_KERNEL(single, float)
+TILE_KERNEL(double, double)
+
+#define GROUP_PACK(NAME, SUM)                                                                           \
+    static void group_pack_##NAME(const SUM *queries, size_t n, size_t dim, SUM *group) {               \
+        size_t width = scan_group_width(n);                                                             \
+        for (size_t j = 0; j < dim; j++)                                                                \
+            for (size_t q = 0; q < width; q++) group[j * width + q] = q < n ? queries[q * dim + j] : 0; \
+    }
+
+GROUP_PACK(single, float)
+GROUP_PACK(double, double)
+
+void scan_group_pack(scan_class class, const void *queries, size_t n, size_t dim, void *group) {
+    if (class == SCAN_DOUBLE)
+        group_pack_double(queries, n, dim, group);
+    else
+        group_pack_single(queries, n, dim, group);
+}
+
+static const scan_kernels portable = {
+    .name = "portable",
+    .few_queries = {4, 4},
+    .panel_rows = {PANEL, PANEL},
+    .tile_queries = {TILE, TILE},
+    .rows = {rows_f32, rows_f64, rows_f16, rows_bf16},
+    .pack = {{pack_rows_f32, pack_columns_f32},
+             {pack_rows_f64, pack_columns_f64},
+             {pack_rows_f16, pack_columns_f16},
+             {pack_rows_bf16, pack_columns_bf16}},
+    .tile = {tile_single, tile_double},
+};
+
+void scan_kernels_init(scan_kernels *k, unsigned flags) {
+    *k = portable;
+    (void)flags;
+}
+
+static scan_kernels best;
+
+static void init_best(void) {
+    scan_kernels_init(&best, cpu_flags());
+}
+
+const scan_kernels *scan_kernels_best(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_best);
+    return &best;
+}
