@@ -5,7 +5,8 @@
  *   cosine  (q·x) / (‖q‖·‖x‖), 0 when either is zero     side = 1/‖x‖, 0 for a zero row
  *   dot     q·x                                          no side
  *   l2      -(‖q‖² + ‖x‖² - 2 q·x), at most 0            side = ‖x‖²
- * Larger is better. Equal scores come lower row first. A score that is NaN counts as minus infinity. */
+ * Larger is better. Equal scores come lower row first; rows of equal elements score equally wherever they lie, unless
+ * one is float64 and the other is not. A score that is NaN counts as minus infinity. */
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H
 
