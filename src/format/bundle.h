@@ -32,8 +32,13 @@ size_t bundle_count(const bundle *b);                         /* tensors, slices
 const bundle_entry *bundle_at(const bundle *b, size_t index); /* by rising key */
 const bundle_entry *bundle_find(const bundle *b, bytes key);  /* NULL when there is none */
 
-/* Path of data file SHARD of N, on the heap; NULL when memory is out. */
+/* Entries that hold slices of partitioned tensors, by rising key: what a copy of the index must keep. */
+size_t bundle_slice_count(const bundle *b);
+const bundle_entry *bundle_slice_at(const bundle *b, size_t index);
+
+/* Paths of data file SHARD of SHARDS and of the index, on the heap (mem_free); NULL when memory is out. */
 char *bundle_data_path(const char *prefix, int32_t shard, int32_t shards);
+char *bundle_index_path(const char *prefix);
 
 /* The tensor of ENTRY: numbers as a view of the mapped file where they can be (little-endian, not sliced), strings over
  * the mapped bytes with an offset table of their own, slices reassembled. Checksums are not verified (bundle_check). */
@@ -70,6 +75,7 @@ typedef struct bundle_strings {
     uint64_t count, bytes;
 } bundle_strings;
 void bundle_strings_add(bundle_strings *s, uint64_t length);
+/* Appends the head to HEAD (to which a failure sticks) and empties S. */
 void bundle_strings_finish(bundle_strings *s, buffer *head, uint32_t *crc);
 
 /* Writes a small bundle of one data file: tensors with their keys. */

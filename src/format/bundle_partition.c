@@ -1,0 +1,116 @@
+#include "base/num.h"
+#include "format/bundle_entry.h"
+#include "format/bundle_private.h"
+
+#include <inttypes.h>
+
+/* A stored slice: where it lies in the whole, and its entry. */
+typedef struct slice_part {
+    box place;
+    const bundle_entry *entry;
+} slice_part;
+
+static inlay_status bad_slices(const bundle *b, const bundle_entry *whole, const char *what, const char *detail,
+                               inlay_error *err) {
+    char text[KEY_TEXT];
+    return fail_at(err, INLAY_DATA_LOSS, b->index_path, -1, "%s: %s%s", key_text(whole->key, text), what, detail);
+}
+
+/* Looks up the entry of SLICE and checks that it is what the whole says. */
+static inlay_status find_part(bundle *b, const bundle_entry *whole, const tensor_slice *slice, buffer *key,
+                              slice_part *out, inlay_error *err) {
+    char text[SHAPE_TEXT];
+    slice_text(slice, text);
+    if (!box_of_slice(slice, &whole->dims, &out->place))
+        return bad_slices(b, whole, "a slice beyond the tensor: ", text, err);
+    buffer_clear(key);
+    slice_key_put(key, whole->key, slice);
+    TRY(buffer_check(key, err));
+    out->entry = bundle_find_slice(b, buffer_bytes(key));
+    if (!out->entry) return bad_slices(b, whole, "no entry for its slice ", text, err);
+    if (out->entry->n_slices > 0 || out->entry->type != whole->type ||
+        !shape_equal(&out->entry->dims, &out->place.dims))
+        return bad_slices(b, whole, "another dtype or shape in the entry of its slice ", text, err);
+    return INLAY_OK;
+}
+
+static inlay_status list_parts(bundle *b, const bundle_entry *whole, slice_part *parts, inlay_error *err) {
+    buffer key = {0};
+    inlay_status status;
+    size_t count = 0;
+    wire_reader r = wire_open(whole->value, b->index_path, NULL);
+    for (;;) {
+        wire_field f;
+        bool got;
+        tensor_slice slice;
+        TRY_TO(done, wire_next(&r, &f, &got, err));
+        if (!got) break;
+        if (f.number != 7) continue;
+        TRY_TO(done, slice_proto_parse(&r, &f, &slice, err));
+        TRY_TO(done, find_part(b, whole, &slice, &key, &parts[count++], err));
+    }
+done:
+    buffer_free(&key);
+    return status;
+}
+
+/* The parts must cover WANTED, and no two of them may overlap. */
+static inlay_status check_cover(const bundle *b, const bundle_entry *whole, const slice_part *parts, const box *wanted,
+                                inlay_error *err) {
+    size_t n = whole->n_slices;
+    box *boxes = mem_array(n, sizeof *boxes);
+    if (!boxes) return fail_memory(err);
+    uint64_t covered = 0;
+    for (size_t i = 0; i < n; i++) {
+        boxes[i] = parts[i].place;
+        box common;
+        if (box_intersect(wanted, &parts[i].place, &common)) covered += (uint64_t)box_elements(&common);
+    }
+    bool apart = boxes_are_apart(boxes, n);
+    mem_free(boxes);
+    if (!apart) return bad_slices(b, whole, "its slices overlap", "", err);
+    if (covered != (uint64_t)box_elements(wanted))
+        return bad_slices(b, whole, "its slices do not cover what is asked for: a part is missing", "", err);
+    return INLAY_OK;
+}
+
+static inlay_status put_together(bundle *b, const bundle_entry *whole, const slice_part *parts, const box *wanted,
+                                 tensor **out, inlay_error *err) {
+    TRY(tensor_new(whole->type, &wanted->dims, NULL, out, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < whole->n_slices && status == INLAY_OK; i++) {
+        box common;
+        if (!box_intersect(wanted, &parts[i].place, &common)) continue;
+        file_map *map;
+        bytes data;
+        status = bundle_stored(b, parts[i].entry, &map, &data, err);
+        if (status == INLAY_OK)
+            box_copy(&common, dtype_size(whole->type), data.data, &parts[i].place, (*out)->data, wanted);
+    }
+    if (status == INLAY_OK && b->big_endian) bundle_swap_bytes(*out);
+    if (status == INLAY_OK) return INLAY_OK;
+    tensor_release(*out);
+    *out = NULL;
+    return status;
+}
+
+inlay_status bundle_read_partitioned(bundle *b, const bundle_entry *entry, const box *part, tensor **out,
+                                     inlay_error *err) {
+    *out = NULL;
+    box wanted = part ? *part : box_of_shape(&entry->dims);
+    slice_part *parts = mem_array(entry->n_slices, sizeof *parts);
+    if (!parts) return fail_memory(err);
+    inlay_status status;
+    TRY_TO(done, list_parts(b, entry, parts, err));
+    for (size_t i = 0; i < entry->n_slices; i++)
+        if (box_equal(&parts[i].place, &wanted)) { /* as it is stored, whatever its dtype */
+            status = bundle_read(b, parts[i].entry, out, err);
+            goto done;
+        }
+    if (dtype_size(entry->type) == 0) TRY_TO(done, bundle_unsupported(b, entry, err));
+    TRY_TO(done, check_cover(b, entry, parts, &wanted, err));
+    TRY_TO(done, put_together(b, entry, parts, &wanted, out, err));
+done:
+    mem_free(parts);
+    return status;
+}
