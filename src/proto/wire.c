@@ -138,7 +138,6 @@ inlay_status wire_find(bytes message, uint32_t number, const char *file, wire_fi
         if (next.number != number) continue;
         *field = next;
         *found = true;
-        if (next.type == WIRE_BYTES) return INLAY_OK;
     }
 }
 

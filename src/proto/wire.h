@@ -41,8 +41,7 @@ inlay_status wire_expect(const wire_reader *r, const wire_field *field, int type
 inlay_status wire_numbers(const wire_reader *r, const wire_field *field, int element,
                           inlay_status (*fn)(void *ctx, uint64_t value, inlay_error *err), void *ctx, inlay_error *err);
 
-/* The first field NUMBER of MESSAGE (the last one for scalars: protobuf lets the last win), for look-ups in small
- * messages. *found says. */
+/* The last field NUMBER of MESSAGE, since protobuf lets the last win, for look-ups in small messages. *found says. */
 inlay_status wire_find(bytes message, uint32_t number, const char *file, wire_field *field, bool *found,
                        inlay_error *err);
 
