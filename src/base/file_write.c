@@ -249,15 +249,16 @@ inlay_status file_place(const char *source, const char *target, inlay_link how, 
     if (how == INLAY_LINK_COPY) return clone_or_copy(source, target, true, done, p, err);
     if (how == INLAY_LINK_REFLINK) return clone_or_copy(source, target, false, done, p, err);
     if (how == INLAY_LINK_AUTO) {
-        inlay_error ignored;
-        inlay_status status = clone_or_copy(source, target, false, done, p, &ignored);
-        if (status == INLAY_OK) return INLAY_OK;
-        if (status != INLAY_UNIMPLEMENTED) return clone_or_copy(source, target, false, done, p, err);
+        inlay_error clone_error;
+        inlay_status status = clone_or_copy(source, target, false, done, p, &clone_error);
+        if (status != INLAY_OK && status != INLAY_UNIMPLEMENTED && err) *err = clone_error;
+        if (status != INLAY_UNIMPLEMENTED) return status;
     }
     *done = INLAY_LINK_HARD;
     if (checked_link(source, target) == 0) return INLAY_OK;
     bool cannot_link = errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP || errno == ENOSYS;
-    if (!cannot_link) return fail_errno(err, errno, source, "link");
+    if (errno == ENOENT || errno == EACCES) return fail_errno(err, errno, source, "link");
+    if (!cannot_link) return fail_errno(err, errno, target, "make the link");
     if (how == INLAY_LINK_HARD) return fail_errno(err, errno, source, "make a hard link of");
     return clone_or_copy(source, target, true, done, p, err);
 }
