@@ -89,7 +89,10 @@ static inlay_status wrap(dtype t, const shape *dims, const void *data, uint64_t 
 
 inlay_status tensor_wrap(dtype t, const shape *dims, const void *data, void (*release)(void *), void *user,
                          tensor **out, inlay_error *err) {
-    return wrap(t, dims, data, 0, NULL, release, user, out, err);
+    if (t != INLAY_STRING && dtype_is_valid((int)t)) return wrap(t, dims, data, 0, NULL, release, user, out, err);
+    *out = NULL;
+    if (release) release(user);
+    return fail(err, INLAY_INVALID_ARGUMENT, "a tensor of dtype %s cannot be made over memory", dtype_name(t));
 }
 
 inlay_status tensor_wrap_strings(const shape *dims, const void *data, uint64_t size, const void *offsets,

@@ -35,7 +35,7 @@ inlay_status tensor_new(dtype t, const shape *dims, mem_budget *budget, tensor *
 inlay_status tensor_new_zero(dtype t, const shape *dims, mem_budget *budget, tensor **out, inlay_error *err);
 
 /* Over DATA [product of DIMS elements], which RELEASE(USER) gives back once: at the end, or at once when this call
- * fails. */
+ * fails. Not for strings; of a resource, DATA is whatever its maker says. */
 inlay_status tensor_wrap(dtype t, const shape *dims, const void *data, void (*release)(void *), void *user,
                          tensor **out, inlay_error *err);
 

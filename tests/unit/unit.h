@@ -20,6 +20,13 @@
 
 #include "base/error.h"
 
+#ifdef __SANITIZE_ADDRESS__ /* an allocation that is too large fails, as without it */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1:detect_stack_use_after_return=1";
+}
+#endif
+
 /* CALL must return WANTED; prints ERR's message when it does not. */
 #define assert_status(wanted, call, err)                                                                             \
     do {                                                                                                             \
