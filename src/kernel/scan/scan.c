@@ -1,38 +1,19 @@
 /* The table, and its portable rows. */
-#include "kernel/scan/scan.h"
-
 #include "base/cpu.h"
-#include "base/num.h"
-#include "tensor/dtype.h"
+#include "kernel/scan/scan_element.h"
 
 #include <pthread.h>
 
 enum { PANEL = 8, TILE = 4, LANES = 8 };
 
-static inline float element_f32(const uint8_t *p) {
-    return load_f32(p);
-}
-static inline double element_f64(const uint8_t *p) {
-    double v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static inline float element_f16(const uint8_t *p) {
-    return f16_to_f32(load_u16(p));
-}
-static inline float element_bf16(const uint8_t *p) {
-    return bf16_to_f32(load_u16(p));
-}
-
 static inline float score_of(const scan_rows *r, size_t row, float dot) {
-    if (r->factor == SCAN_TIMES) return dot * load_f32(r->side + 4 * row);
-    if (r->factor == SCAN_MINUS) return dot - load_f32(r->side + 4 * row);
+    if (r->factor == SCAN_TIMES) return dot * side_of(r, row);
+    if (r->factor == SCAN_MINUS) return dot - side_of(r, row);
     return dot;
 }
 
 static inline void offer(const scan_rows *r, size_t row, float dot, scan_top *top) {
-    float score = score_of(r, row, dot);
-    if (!(score < top->threshold)) scan_top_offer(top, score, r->first_row + (int64_t)row);
+    scan_offer(r, row, score_of(r, row, dot), top);
 }
 
 /* For one element type: NAME its suffix, SIZE its bytes, SUM the type of its sums. */
@@ -107,7 +88,7 @@ void scan_group_pack(scan_class class, const void *queries, size_t n, size_t dim
         group_pack_single(queries, n, dim, group);
 }
 
-static const scan_kernels portable = {
+const scan_kernels scan_portable = {
     .name = "portable",
     .few_queries = {4, 4},
     .panel_rows = {PANEL, PANEL},
@@ -121,8 +102,11 @@ static const scan_kernels portable = {
 };
 
 void scan_kernels_init(scan_kernels *k, unsigned flags) {
-    *k = portable;
+    *k = scan_portable;
     (void)flags;
+#if defined(__x86_64__)
+    if (flags & CPU_AVX512) scan_kernels_avx512(k);
+#endif
 }
 
 static scan_kernels best;
