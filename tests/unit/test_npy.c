@@ -1,24 +1,11 @@
 #include "unit/unit.h"
 
-#include "base/alloc.h"
-#include "base/num.h"
 #include "format/npy.h"
+#include "unit/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* A .npy file in memory: VERSION, the header TEXT as it is, then SIZE bytes of DATA. */
-static void make_file(buffer *out, unsigned version, const char *text, const void *data, size_t size) {
-    buffer_clear(out);
-    buffer_append(out, "\x93NUMPY", 6);
-    buffer_append_byte(out, (uint8_t)version);
-    buffer_append_byte(out, 0);
-    uint32_t length = (uint32_t)strlen(text);
-    buffer_append(out, &length, version == 1 ? 2 : 4);
-    buffer_append_text(out, text);
-    buffer_append(out, data, size);
-}
 
 static inlay_status read_file(const buffer *file, dtype as, tensor **out, inlay_error *err) {
     return npy_read_bytes(buffer_bytes(file), "a.npy", as, NULL, NULL, out, err);
@@ -59,7 +46,7 @@ static void every_dtype_has_its_equal(void **state) {
         inlay_error err;
         tensor *t;
         snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 3), }\n", cases[i].descr);
-        make_file(&file, 1, text, zeros, 6 * 16);
+        make_npy(&file, 1, text, zeros, 6 * 16);
         assert_ok(read_file(&file, cases[i].as, &t, &err), &err);
         assert_int_equal(t->type, cases[i].type);
         assert_int_equal(t->count, 6);
@@ -90,7 +77,7 @@ static void header_texts_that_numpy_reads_are_read(void **state) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             inlay_error err;
             npy_header h;
-            make_file(&file, version, cases[i].text, zeros, 40);
+            make_npy(&file, version, cases[i].text, zeros, 40);
             assert_ok(npy_parse(buffer_bytes(&file), file.size, "a.npy", &h, &err), &err);
             assert_int_equal(h.dims.rank, cases[i].rank);
             assert_int_equal(h.dims.dims[0], cases[i].first);
@@ -147,7 +134,7 @@ static void malformed_headers_are_refused(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         inlay_error err;
         tensor *t;
-        make_file(&file, 1, cases[i].text, zeros, 256);
+        make_npy(&file, 1, cases[i].text, zeros, 256);
         assert_status(cases[i].status, read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
         assert_contains(err.message, cases[i].message);
         assert_contains(err.message, "a.npy");
@@ -162,7 +149,7 @@ static void a_file_cut_anywhere_is_an_error(void **state) {
     buffer file = {0};
     inlay_error err;
     npy_header h;
-    make_file(&file, 2, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", zeros, 24);
+    make_npy(&file, 2, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", zeros, 24);
     for (size_t n = 0; n < file.size; n++) {
         /* A copy of exactly n bytes, so that the sanitizer sees a read beyond them. */
         uint8_t *part = mem_alloc(n);
@@ -182,7 +169,7 @@ static void voids_need_to_be_told(void **state) {
     buffer file = {0};
     inlay_error err;
     tensor *t;
-    make_file(&file, 1, "{'descr': '<V2', 'fortran_order': False, 'shape': (2,), }\n", "\x80\x3f\x00\x40", 4);
+    make_npy(&file, 1, "{'descr': '<V2', 'fortran_order': False, 'shape': (2,), }\n", "\x80\x3f\x00\x40", 4);
     assert_status(INLAY_INVALID_ARGUMENT, read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
     assert_contains(err.message, "bfloat16");
     assert_status(INLAY_INVALID_ARGUMENT, read_file(&file, INLAY_FLOAT32, &t, &err), &err);
@@ -214,7 +201,7 @@ static void byte_and_element_order_are_undone(void **state) {
                 tensor *t;
                 snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': %s, 'shape': (2, 3, 2), }",
                          big ? '>' : '<', cases[c].descr, fortran ? "True" : "False");
-                make_file(&file, 1, text, data, 12 * cases[c].item);
+                make_npy(&file, 1, text, data, 12 * cases[c].item);
                 assert_ok(read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
                 for (size_t i = 0; i < 12; i++) {
                     uint8_t wanted[16] = {(uint8_t)i};
@@ -234,7 +221,7 @@ static void a_fortran_matrix_is_transposed(void **state) {
     tensor *t;
     for (size_t r = 0; r < ROWS; r++)
         for (size_t c = 0; c < COLS; c++) data[c * ROWS + r] = (uint16_t)(r * COLS + c);
-    make_file(&file, 1, "{'descr': '<u2', 'fortran_order': True, 'shape': (130, 67), }", data, sizeof data);
+    make_npy(&file, 1, "{'descr': '<u2', 'fortran_order': True, 'shape': (130, 67), }", data, sizeof data);
     assert_ok(read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
     for (size_t i = 0; i < ROWS * COLS; i++) assert_int_equal(load_u16(t->data + 2 * i), i);
     tensor_release(t);
@@ -252,15 +239,15 @@ static void strings_become_utf8(void **state) {
     uint32_t swapped[12];
     for (size_t i = 0; i < 12; i++) swapped[i] = __builtin_bswap32(points[i]);
     for (int big = 0; big < 2; big++) {
-        make_file(&file, 1,
-                  big ? "{'descr': '>U3', 'fortran_order': False, 'shape': (2, 2), }"
-                      : "{'descr': '<U3', 'fortran_order': False, 'shape': (2, 2), }",
-                  big ? swapped : points, sizeof points);
+        make_npy(&file, 1,
+                 big ? "{'descr': '>U3', 'fortran_order': False, 'shape': (2, 2), }"
+                     : "{'descr': '<U3', 'fortran_order': False, 'shape': (2, 2), }",
+                 big ? swapped : points, sizeof points);
         assert_ok(read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
         for (int i = 0; i < 4; i++) assert_true(bytes_equal(tensor_string(t, i), bytes_make(wanted[i], sizes[i])));
         tensor_release(t);
     }
-    make_file(&file, 1, "{'descr': '|S3', 'fortran_order': True, 'shape': (2, 2), }", "ab\0c\0dxyz\0\0\0", 12);
+    make_npy(&file, 1, "{'descr': '|S3', 'fortran_order': True, 'shape': (2, 2), }", "ab\0c\0dxyz\0\0\0", 12);
     assert_ok(read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
     assert_true(bytes_equal(tensor_string(t, 0), bytes_of("ab")));
     assert_true(bytes_equal(tensor_string(t, 1), bytes_of("xyz")));
@@ -269,7 +256,7 @@ static void strings_become_utf8(void **state) {
     tensor_release(t);
 
     static const uint32_t surrogate[] = {'a', 0xd800};
-    make_file(&file, 1, "{'descr': '<U1', 'fortran_order': False, 'shape': (2,), }", surrogate, sizeof surrogate);
+    make_npy(&file, 1, "{'descr': '<U1', 'fortran_order': False, 'shape': (2,), }", surrogate, sizeof surrogate);
     assert_status(INLAY_DATA_LOSS, read_file(&file, INLAY_INVALID_DTYPE, &t, &err), &err);
     assert_contains(err.message, "element 1 holds U+D800");
     buffer_free(&file);
@@ -278,9 +265,9 @@ static void strings_become_utf8(void **state) {
 static void what_is_written_is_read_back(void **state) {
     (void)state;
     static const dtype types[] = {INLAY_FLOAT32, INLAY_BOOL, INLAY_BFLOAT16, INLAY_COMPLEX128, INLAY_FLOAT8_E5M2};
-    char path[] = "/tmp/inlay-npy-XXXXXX";
-    assert_non_null(mkdtemp(path));
-    char *file = path_join(path, "a.npy");
+    scratch s;
+    scratch_begin(&s);
+    const char *file = scratch_path(&s, "a.npy");
     inlay_error err;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         for (int rank = 0; rank <= INLAY_MAX_RANK; rank++) {
@@ -304,8 +291,7 @@ static void what_is_written_is_read_back(void **state) {
     assert_false(file_exists(file));
     tensor_release(text);
     assert_status(INLAY_NOT_FOUND, npy_read(file, 0, false, &text, &err), &err);
-    rmdir(path);
-    mem_free(file);
+    scratch_end(&s);
 }
 
 static void the_header_is_what_numpy_writes(void **state) {
