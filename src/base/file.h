@@ -23,11 +23,11 @@ typedef struct file_map {
 /* Maps PATH read-only; with COPY its bytes are read into memory instead. *out is the caller's (file_map_release).
  * Errors: as the system gives them, naming PATH; INVALID_ARGUMENT when it is no regular file. */
 inlay_status file_map_open(const char *path, bool copy, file_map **out, inlay_error *err);
-file_map *file_map_retain(file_map *map);
-void file_map_release(file_map *map); /* NULL is fine */
-void file_map_release_any(void *map); /* the same, as a release callback */
-static inline bytes file_map_bytes(const file_map *map) {
-    return bytes_make(map->data, (size_t)map->size);
+file_map *file_map_retain(file_map *mapped);
+void file_map_release(file_map *mapped); /* NULL is fine */
+void file_map_release_any(void *mapped); /* the same, as a release callback */
+static inline bytes file_map_bytes(const file_map *mapped) {
+    return bytes_make(mapped->data, (size_t)mapped->size);
 }
 
 /* Path of the mapped file that holds ADDRESS, or NULL. Safe in a signal handler. */

@@ -20,7 +20,7 @@ typedef struct tensor_proto_options {
 } tensor_proto_options;
 
 /* For messages inside MAP, which such tensors hold. */
-tensor_proto_options tensor_proto_in_map(file_map *map);
+tensor_proto_options tensor_proto_in_map(file_map *mapped);
 
 /* Reads the TensorProto that MESSAGE walks (wire_open, wire_enter): tensor_content, or the dtype's list of values, of
  * which the last repeats and the absent are zero, as TensorFlow does it. Contents of at most 4 KiB are always copied,
