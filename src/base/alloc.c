@@ -40,6 +40,21 @@ void mem_budget_init(mem_budget *budget, uint64_t limit) {
     atomic_init(&budget->used, 0);
     atomic_init(&budget->peak, 0);
     budget->limit = limit;
+    budget->counted = false;
+}
+
+/* The owner's hold is one byte of charge. */
+mem_budget *mem_budget_new(uint64_t limit) {
+    mem_budget *budget = mem_alloc(sizeof *budget);
+    if (!budget) return NULL;
+    mem_budget_init(budget, limit < UINT64_MAX ? limit + 1 : limit);
+    atomic_init(&budget->used, 1);
+    budget->counted = true;
+    return budget;
+}
+
+void mem_budget_leave(mem_budget *budget) {
+    mem_budget_return(budget, 1);
 }
 
 bool mem_budget_charge(mem_budget *budget, uint64_t size) {
@@ -53,5 +68,6 @@ bool mem_budget_charge(mem_budget *budget, uint64_t size) {
 }
 
 void mem_budget_return(mem_budget *budget, uint64_t size) {
-    atomic_fetch_sub(&budget->used, size);
+    bool counted = budget->counted; /* not ours to read once others may have freed it */
+    if (atomic_fetch_sub(&budget->used, size) == size && counted) mem_free(budget);
 }

@@ -21,9 +21,14 @@ void mem_free(void *p);
 typedef struct mem_budget {
     _Atomic uint64_t used, peak;
     uint64_t limit; /* bytes */
+    bool counted;   /* made by mem_budget_new */
 } mem_budget;
 void mem_budget_init(mem_budget *budget, uint64_t limit);
 bool mem_budget_charge(mem_budget *budget, uint64_t size);
 void mem_budget_return(mem_budget *budget, uint64_t size);
+
+/* A budget that outlives its owner as long as something is charged to it. NULL when memory is out. */
+mem_budget *mem_budget_new(uint64_t limit);
+void mem_budget_leave(mem_budget *budget); /* by its owner, once: it goes when nothing is charged any more */
 
 #endif

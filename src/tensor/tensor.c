@@ -32,7 +32,7 @@ static inlay_status make(dtype t, const shape *dims, int64_t count, uint64_t siz
     made->dims = *dims;
     made->count = count;
     made->data = nothing;
-    made->budget = budget;
+    made->budget = size ? budget : NULL; /* what is not charged must not reach for a budget that may be gone */
     made->charged = budget ? size : 0;
     *out = made;
     return INLAY_OK;
