@@ -1,0 +1,42 @@
+/* A program: the part of a graph that one signature needs, functions inlined, ready for passes and for a plan. */
+#ifndef GRAPH_PROGRAM_H
+#define GRAPH_PROGRAM_H
+
+#include "graph/graph.h"
+
+typedef struct program {
+    graph g;
+    graph_node **feeds; /* "_Arg" nodes, one for each feed, in its order; NULL when nothing needs it */
+    size_t n_feeds;
+    graph_edge *fetches; /* in the order asked */
+    size_t n_fetches;
+    graph_node **targets; /* run, whether or not a fetch needs them: those asked, and the effects of functions */
+    size_t n_targets, target_capacity;
+} program;
+
+typedef struct program_request {
+    const graph_edge *feeds; /* tensors of the model's graph that the caller gives */
+    size_t n_feeds;
+    const graph_edge *fetches;
+    size_t n_fetches;
+    graph_node *const *targets;
+    size_t n_targets;
+    size_t node_limit; /* 0: none */
+} program_request;
+
+/* Copies what REQUEST needs of MODEL, which must outlive *out, and inlines the functions that it calls.
+ * Errors: INVALID_ARGUMENT (a cycle of calls, a call that does not fit its function), NOT_FOUND (a function that is not
+ * in the library), RESOURCE_EXHAUSTED. */
+inlay_status program_make(graph *model, const program_request *request, program *out, inlay_error *err);
+void program_free(program *p);
+
+inlay_status program_add_target(program *p, graph_node *n, inlay_error *err);
+
+/* Every use of FROM (inputs and fetches; controls when CONTROLS) becomes a use of TO. Walks the whole program. */
+inlay_status program_redirect(program *p, graph_edge from, graph_edge to, inlay_error *err);
+
+/* The nodes that fetches and targets need, each after those it needs, in *order [*count] (in the program's memory); the
+ * rest is removed. INVALID_ARGUMENT names a node of a cycle. */
+inlay_status program_order(program *p, graph_node ***order, size_t *count, inlay_error *err);
+
+#endif
