@@ -1,0 +1,53 @@
+/* Ops that hand on what they are given. */
+#include "op/families.h"
+
+static inlay_status forward_run(op_call *c, inlay_error *err) {
+    (void)err;
+    for (int i = 0; i < c->node->out.count; i++) op_give(c, i, tensor_retain(c->in[i]));
+    return INLAY_OK;
+}
+
+static inlay_status nothing_run(op_call *c, inlay_error *err) {
+    (void)c;
+    (void)err;
+    return INLAY_OK;
+}
+
+static inlay_status not_fed_run(op_call *c, inlay_error *err) {
+    (void)c;
+    return fail(err, INLAY_INVALID_ARGUMENT, "an input that was not given");
+}
+
+static inlay_status assert_run(op_call *c, inlay_error *err) {
+    if (c->in[0]->count != 1) return fail(err, INLAY_INVALID_ARGUMENT, "the condition must be a scalar");
+    if (c->in[0]->data[0]) return INLAY_OK;
+    char text[600] = "";
+    size_t used = 0;
+    for (int i = 1; i < c->node->in.count && used + 1 < sizeof text; i++) {
+        const tensor *t = c->in[i];
+        if (t->type != INLAY_STRING || t->count == 0) continue;
+        bytes part = tensor_string(t, 0);
+        size_t take = part.size < sizeof text - 2 - used ? part.size : sizeof text - 2 - used;
+        if (used) text[used++] = ' ';
+        memcpy(text + used, part.data, take);
+        used += take;
+        if (used > sizeof text - 3) break;
+    }
+    return fail(err, INLAY_INVALID_ARGUMENT, "assertion failed: %.*s", (int)used, text);
+}
+
+const op_impl forward_impls[] = {
+    {"Identity", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"IdentityN", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"StopGradient", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"PreventGradient", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"Snapshot", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"DeepCopy", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"PlaceholderWithDefault", .run = forward_run, .flags = OP_ANY_ALIGNMENT},
+    {"Placeholder", .run = not_fed_run},
+    {"PlaceholderV2", .run = not_fed_run},
+    {"NoOp", .run = nothing_run},
+    {"ControlTrigger", .run = nothing_run},
+    {"Assert", .run = assert_run, .flags = OP_ANY_ALIGNMENT},
+};
+OP_FAMILY_END(forward);
