@@ -1,0 +1,33 @@
+/* Plans: a program put in order, its attributes read, the life of each tensor known. Made once, run from any number of
+ * threads at a time: a run changes nothing in its plan. */
+#ifndef RUNTIME_PLAN_H
+#define RUNTIME_PLAN_H
+
+#include "graph/program.h"
+#include "op/op.h"
+
+typedef struct plan plan;
+
+/* Makes a plan of P, which is emptied, also on failure. HOST must outlive the plan. Nodes whose op cannot run are
+ * accepted: only running them fails. Errors name the node: INVALID_ARGUMENT (a cycle, a missing input, attributes that
+ * do not fit). */
+inlay_status plan_make(program *p, op_host *host, plan **out, inlay_error *err);
+void plan_free(plan *p); /* no run may be under way; NULL is fine */
+
+size_t plan_feeds(const plan *p);
+size_t plan_fetches(const plan *p);
+
+typedef struct run_options {
+    mem_budget *budget;            /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
+    const _Atomic bool *cancelled; /* may be NULL */
+} run_options;
+
+/* Runs P. FEEDS [plan_feeds] are held during the run only, one that nothing needs may be NULL. FETCHED [plan_fetches]
+ * are the caller's; all NULL on failure. Errors carry the node and its op. */
+inlay_status plan_run(const plan *p, tensor *const *feeds, tensor **fetched, const run_options *options,
+                      inlay_error *err);
+
+/* A line for each node in the order they run: "name = Op(inputs) attributes". */
+void plan_describe(const plan *p, void (*fn)(void *user, const char *line), void *user);
+
+#endif
