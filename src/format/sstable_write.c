@@ -131,7 +131,7 @@ inlay_status sstable_add(sstable_writer *w, bytes key, bytes value, inlay_error 
     if (w->any && bytes_compare(key, buffer_bytes(&w->last_key)) <= 0)
         return fail(err, INLAY_INVALID_ARGUMENT, "table keys out of order: %.*s", (int)min_size(key.size, 200),
                     (const char *)key.data);
-    if (w->any && (uint64_t)key.size + value.size >= 2 * SSTABLE_BLOCK) flush(w);
+    if (w->any && (uint64_t)key.size + value.size >= (uint64_t)2 * SSTABLE_BLOCK) flush(w);
     if (w->pending) {
         shorten_below(&w->last_key, key);
         add_index_entry(w);

@@ -4,6 +4,7 @@
 import concurrent.futures
 import json
 import os
+import re
 
 import check
 
@@ -19,6 +20,6 @@ sources = [os.path.join(check.ROOT, name) for name in check.files("src/*.c", "sr
 sources = [path for path in sources if os.path.realpath(path) in compiled]  # not those of another architecture
 with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     for source, result in pool.map(tidy, sources):
-        shown = "\n".join(line for line in result.stdout.split("\n") if line)
-        check.expect(result.returncode == 0, f"{os.path.relpath(source, check.ROOT)}:\n{shown[:3000]}")
+        name, shown = os.path.relpath(source, check.ROOT), set(re.findall(r"^.*? (?:error|warning): .*$", result.stdout, re.M))
+        check.expect(result.returncode == 0, "\n".join([name + ":", *sorted(shown)][:12]))
 check.finish()
