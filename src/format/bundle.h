@@ -78,14 +78,19 @@ void bundle_strings_add(bundle_strings *s, uint64_t length);
 /* Appends the head to HEAD (to which a failure sticks) and empties S. */
 void bundle_strings_finish(bundle_strings *s, buffer *head, uint32_t *crc);
 
-/* Writes a small bundle of one data file: tensors with their keys. */
+/* Writes a bundle of one data file, tensors with their keys, in the order given: first the data file, then the index,
+ * each whole or not at all. A bundle that was there is replaced. ALREADY_EXISTS names a key given twice. */
 typedef struct bundle_item {
     bytes key;
     const tensor *value;
 } bundle_item;
 inlay_status bundle_write(const char *prefix, const bundle_item *items, size_t n, inlay_error *err);
 
-/* Merges bundles into PREFIX as MergeV2Checkpoints does: data files renamed (or linked when KEEP), indexes merged. */
+/* Merges the bundles PREFIXES [n] into the new bundle PREFIX as MergeV2Checkpoints does: one index, data files taken
+ * over whole and numbered as they are first used. With KEEP the parts stay (files shared by reflink or hard link where
+ * possible), else they are removed once the merged bundle is whole. A part without tensors adds no shard. Errors:
+ * ALREADY_EXISTS (PREFIX.index is there), INVALID_ARGUMENT (a tensor in two parts, other byte orders or versions), as
+ * bundle_open for the parts. On failure the parts are as they were. */
 inlay_status bundle_merge(const char *const *prefixes, size_t n, const char *prefix, bool keep, inlay_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/crc32c.h"
 #include "base/num.h"
+#include "format/tensor_proto.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,54 +90,16 @@ void bundle_header_put(buffer *out, int32_t shards, bool big_endian, int32_t pro
     wire_end(out, version);
 }
 
-static inlay_status parse_dim(const wire_reader *outer, const wire_field *field, int64_t *size, inlay_error *err) {
-    TRY(wire_expect(outer, field, WIRE_BYTES, err));
-    wire_reader r = wire_enter(outer, field);
-    *size = 0;
-    for (;;) {
-        wire_field f;
-        bool got;
-        TRY(wire_next(&r, &f, &got, err));
-        if (!got) return INLAY_OK;
-        if (f.number != 1) continue;
-        TRY(wire_expect(&r, &f, WIRE_VARINT, err));
-        *size = (int64_t)f.value;
-    }
-}
-
-inlay_status shape_proto_parse(const wire_reader *outer, const wire_field *field, const message_place *place,
+inlay_status known_shape_parse(const wire_reader *outer, const wire_field *field, const message_place *place,
                                shape *out, inlay_error *err) {
     TRY(wire_expect(outer, field, WIRE_BYTES, err));
-    wire_reader r = wire_enter(outer, field);
-    out->rank = 0;
-    bool unknown = false;
-    for (;;) {
-        wire_field f;
-        bool got;
-        TRY(wire_next(&r, &f, &got, err));
-        if (!got) break;
-        if (f.number == 3 && f.type == WIRE_VARINT && f.value) unknown = true;
-        if (f.number != 2) continue;
-        if (out->rank == INLAY_MAX_RANK)
-            return bad_entry(place, field->whole, INLAY_UNIMPLEMENTED, "tensors of rank above 16 are not supported",
-                             err);
-        TRY(parse_dim(&r, &f, &out->dims[out->rank], err));
-        out->rank++;
-    }
+    inlay_status status = shape_proto_read(wire_enter(outer, field), out, err);
     int64_t elements;
-    if (unknown || !shape_elements(out, &elements))
+    if (status == INLAY_UNIMPLEMENTED)
+        return bad_entry(place, field->whole, status, "tensors of rank above 16 are not supported", err);
+    if (status == INLAY_INVALID_ARGUMENT || (status == INLAY_OK && !shape_elements(out, &elements)))
         return bad_entry(place, field->whole, INLAY_DATA_LOSS, "invalid tensor shape", err);
-    return INLAY_OK;
-}
-
-void shape_proto_put(buffer *out, uint32_t number, const shape *dims) {
-    size_t message = wire_begin(out, number);
-    for (int i = 0; i < dims->rank; i++) {
-        size_t dim = wire_begin(out, 2);
-        if (dims->dims[i]) wire_put_uint(out, 1, (uint64_t)dims->dims[i]);
-        wire_end(out, dim);
-    }
-    wire_end(out, message);
+    return status;
 }
 
 /* What the shape and dtype of a whole tensor say of its size. */
@@ -170,7 +133,7 @@ static inlay_status parse_field(const wire_reader *r, const wire_field *f, const
             return bad_entry(place, f->whole, INLAY_DATA_LOSS, "invalid dtype", err);
         out->type = (dtype)f->value;
         return INLAY_OK;
-    case 2: return shape_proto_parse(r, f, place, &out->dims, err);
+    case 2: return known_shape_parse(r, f, place, &out->dims, err);
     case 3:
         TRY(wire_expect(r, f, WIRE_VARINT, err));
         out->shard = (int32_t)f->value;
@@ -221,7 +184,9 @@ inlay_status bundle_entry_parse(bytes value, const message_place *place, bundle_
 void bundle_entry_put(buffer *out, dtype t, const shape *dims, int32_t shard, uint64_t offset, uint64_t size,
                       uint32_t crc) {
     wire_put_uint(out, 1, (uint64_t)t);
-    shape_proto_put(out, 2, dims);
+    size_t message = wire_begin(out, 2);
+    shape_proto_write(out, dims);
+    wire_end(out, message);
     if (shard) wire_put_uint(out, 3, (uint64_t)(int64_t)shard);
     if (offset) wire_put_uint(out, 4, offset);
     if (size) wire_put_uint(out, 5, size);

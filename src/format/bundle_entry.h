@@ -29,11 +29,9 @@ inlay_status bundle_entry_parse(bytes value, const message_place *place, bundle_
 void bundle_entry_put(buffer *out, dtype t, const shape *dims, int32_t shard, uint64_t offset, uint64_t size,
                       uint32_t crc);
 
-/* TensorShapeProto. A shape with a negative dim, unknown rank, or too many elements is DATA_LOSS; more dims than
- * INLAY_MAX_RANK are UNIMPLEMENTED. */
-inlay_status shape_proto_parse(const wire_reader *outer, const wire_field *field, const message_place *place,
+/* A shape that is known in full: DATA_LOSS names KEY of PLACE when one is not, or its product overflows. */
+inlay_status known_shape_parse(const wire_reader *outer, const wire_field *field, const message_place *place,
                                shape *out, inlay_error *err);
-void shape_proto_put(buffer *out, uint32_t number, const shape *dims);
 
 /* As bundle_index_finish, with the serialized HEADER as it is. */
 inlay_status bundle_index_finish_as(bundle_index *x, bytes header, buffer *out, inlay_error *err);

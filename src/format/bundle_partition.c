@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+/* ---- partitioned tensors */
+
 /* A stored slice: where it lies in the whole, and its entry. */
 typedef struct slice_part {
     box place;
@@ -51,6 +53,15 @@ static inlay_status list_parts(bundle *b, const bundle_entry *whole, slice_part 
     }
 done:
     buffer_free(&key);
+    return status;
+}
+
+inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bundle_entry **entries, inlay_error *err) {
+    slice_part *parts = mem_array(entry->n_slices, sizeof *parts);
+    if (!parts) return fail_memory(err);
+    inlay_status status = list_parts(b, entry, parts, err);
+    for (size_t i = 0; i < entry->n_slices && status == INLAY_OK; i++) entries[i] = parts[i].entry;
+    mem_free(parts);
     return status;
 }
 
@@ -113,4 +124,57 @@ inlay_status bundle_read_partitioned(bundle *b, const bundle_entry *entry, const
 done:
     mem_free(parts);
     return status;
+}
+
+/* ---- parts of tensors that are stored whole */
+
+/* Rows of WHOLE as a view, when PART is all of every other dimension. */
+static bool is_rows(const box *part, const shape *whole) {
+    for (int i = 1; i < whole->rank; i++)
+        if (part->dims.dims[i] != whole->dims[i]) return false;
+    return whole->rank > 0;
+}
+
+static inlay_status copy_part(const tensor *whole, const box *part, tensor **out, inlay_error *err) {
+    box from = box_of_shape(&whole->dims);
+    TRY(tensor_new(whole->type, &part->dims, NULL, out, err));
+    box_copy(part, dtype_size(whole->type), whole->data, &from, (*out)->data, part);
+    return INLAY_OK;
+}
+
+static inlay_status read_part(bundle *b, const bundle_entry *entry, const box *part, tensor **out, inlay_error *err) {
+    char key[KEY_TEXT];
+    tensor *whole;
+    TRY(bundle_read(b, entry, &whole, err));
+    inlay_status status;
+    if (shape_equal(&part->dims, &whole->dims))
+        status = tensor_reshape(whole, &whole->dims, out, err);
+    else if (is_rows(part, &whole->dims))
+        status = tensor_rows(whole, part->start[0], part->dims.dims[0], out, err);
+    else if (whole->type == INLAY_STRING)
+        status = fail_at(err, INLAY_UNIMPLEMENTED, b->index_path, -1, "%s: of strings only whole rows can be read",
+                         key_text(entry->key, key));
+    else
+        status = copy_part(whole, part, out, err);
+    tensor_release(whole);
+    return status;
+}
+
+inlay_status bundle_read_slice(bundle *b, const bundle_entry *entry, bytes spec, tensor **out, inlay_error *err) {
+    *out = NULL;
+    if (spec.size == 0) return bundle_read(b, entry, out, err);
+    shape dims;
+    tensor_slice slice;
+    box part;
+    TRY(slice_spec_parse(spec, &dims, &slice, err));
+    char key[KEY_TEXT], text[SHAPE_TEXT];
+    if (!shape_equal(&dims, &entry->dims))
+        return fail_at(err, INLAY_INVALID_ARGUMENT, b->index_path, -1,
+                       "%s: the shape in \"%.*s\" is not the stored one, %s", key_text(entry->key, key),
+                       (int)min_size(spec.size, 200), (const char *)spec.data, shape_text(&entry->dims, text));
+    if (!box_of_slice(&slice, &dims, &part))
+        return fail_at(err, INLAY_INVALID_ARGUMENT, b->index_path, -1, "%s: the slice \"%.*s\" goes beyond the shape",
+                       key_text(entry->key, key), (int)min_size(spec.size, 200), (const char *)spec.data);
+    if (entry->n_slices > 0) return bundle_read_partitioned(b, entry, &part, out, err);
+    return read_part(b, entry, &part, out, err);
 }

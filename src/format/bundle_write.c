@@ -49,36 +49,35 @@ static inlay_status append_tensor(file_writer *w, const tensor *t, uint32_t *crc
     return file_append(w, t->data, (size_t)t->size, err);
 }
 
-static inlay_status write_data(const char *path, const bundle_item *items, size_t n, bundle_index *index,
-                               inlay_error *err) {
-    file_writer *w;
-    TRY(file_create(path, FILE_ATOMIC, &w, err));
-    inlay_status status = INLAY_OK;
-    for (size_t i = 0; i < n && status == INLAY_OK; i++) {
+static inlay_status append_items(file_writer *w, const bundle_item *items, size_t n, bundle_index *index,
+                                 inlay_error *err) {
+    for (size_t i = 0; i < n; i++) {
         const tensor *t = items[i].value;
         uint64_t offset = file_position(w);
-        uint32_t crc;
-        TRY_TO(failed, append_tensor(w, t, &crc, err));
-        status =
-            bundle_index_add(index, items[i].key, t->type, &t->dims, 0, offset, file_position(w) - offset, crc, err);
+        uint32_t crc = 0;
+        TRY(append_tensor(w, t, &crc, err));
+        TRY(bundle_index_add(index, items[i].key, t->type, &t->dims, 0, offset, file_position(w) - offset, crc, err));
     }
-    if (status == INLAY_OK) return file_commit(w, err);
-failed:
-    file_abandon(w);
-    return status;
+    return INLAY_OK;
 }
 
 inlay_status bundle_write(const char *prefix, const bundle_item *items, size_t n, inlay_error *err) {
     bundle_index *index;
     TRY(bundle_index_open(&index, err));
     buffer file = {0};
+    file_writer *data = NULL, *w;
     inlay_status status;
     char *data_path = bundle_data_path(prefix, 0, 1), *index_path = bundle_index_path(prefix);
     if (!data_path || !index_path) TRY_TO(done, fail_memory(err));
-    TRY_TO(done, write_data(data_path, items, n, index, err));
-    TRY_TO(done, bundle_index_finish(index, 1, &file, err));
+    TRY_TO(done, file_create(data_path, FILE_ATOMIC, &data, err));
+    TRY_TO(done, append_items(data, items, n, index, err));
+    TRY_TO(done, bundle_index_finish(index, 1, &file, err)); /* before anything is put in place */
+    w = data;
+    data = NULL;
+    TRY_TO(done, file_commit(w, err));
     TRY_TO(done, file_write_all(index_path, FILE_ATOMIC, buffer_bytes(&file), err));
 done:
+    file_abandon(data);
     buffer_free(&file);
     mem_free(data_path);
     mem_free(index_path);
