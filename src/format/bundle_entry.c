@@ -10,11 +10,12 @@
 enum { BUNDLE_VERSION = 1 };
 
 const char *key_text(bytes key, char text[KEY_TEXT]) {
+    bool plain = bytes_valid_utf8(key, NULL);
     size_t used = 0;
     for (size_t i = 0; i < key.size && used + 8 < KEY_TEXT; i++) {
         uint8_t c = key.data[i];
-        used +=
-            (size_t)snprintf(text + used, KEY_TEXT - used, c < 0x20 || c == 0x7f || c == '\\' ? "\\x%02x" : "%c", c);
+        bool escape = c < 0x20 || c == 0x7f || (c >= 0x80 && !plain);
+        used += (size_t)snprintf(text + used, KEY_TEXT - used, escape ? "\\x%02x" : "%c", c);
     }
     text[used] = 0;
     return text;

@@ -1,6 +1,7 @@
 /* Lets the oracle tests look at bundles, V1 checkpoints and tables through our eyes, and write them. */
+#include "base/crc32c.h"
 #include "base/num.h"
-#include "format/bundle.h"
+#include "format/bundle_entry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,6 +59,21 @@ done:
     return status;
 }
 
+/* list PREFIX: a line "key dtype dims shard offset size crc" for each tensor. */
+static inlay_status list(char **args) {
+    bundle *b;
+    TRY(bundle_open(args[0], false, &b, &err));
+    for (size_t i = 0; i < bundle_count(b); i++) {
+        const bundle_entry *e = bundle_at(b, i);
+        print_hex(e->key);
+        printf(" %s", dtype_name(e->type));
+        print_shape(&e->dims);
+        printf(" %" PRId32 " %" PRIu64 " %" PRIu64 " %" PRIu32 "\n", e->shard, e->offset, e->size, e->crc);
+    }
+    bundle_close(b);
+    return INLAY_OK;
+}
+
 /* slice PREFIX KEY SPEC FILE */
 static inlay_status slice(char **args) {
     bundle *b;
@@ -106,6 +122,11 @@ static inlay_status copy(char **args) {
     return status;
 }
 
+/* empty PREFIX: a bundle of no tensors. */
+static inlay_status empty(char **args) {
+    return bundle_write(args[0], NULL, 0, &err);
+}
+
 /* table FILE NEW: the entries of a table, read and written again. */
 static inlay_status table(char **args) {
     file_map *map;
@@ -134,6 +155,72 @@ done:
     return status;
 }
 
+/* ---- swap PREFIX NEW: the bundle as a big-endian machine would have written it */
+
+static void swap_numbers(uint8_t *data, size_t size, dtype t) {
+    size_t width = dtype_size(t);
+    if (t == INLAY_COMPLEX64 || t == INLAY_COMPLEX128) width /= 2;
+    for (size_t i = 0; i < size; i += width)
+        for (size_t j = 0; j < width / 2; j++) {
+            uint8_t byte = data[i + j];
+            data[i + j] = data[i + width - 1 - j];
+            data[i + width - 1 - j] = byte;
+        }
+}
+
+/* Appends the stored form of T to OUT. */
+static uint32_t put_swapped(const tensor *t, buffer *out) {
+    size_t start = out->size;
+    if (t->type != INLAY_STRING) {
+        buffer_append(out, t->data, (size_t)t->size);
+        swap_numbers(out->data + start, out->size - start, t->type);
+        return crc32c(0, out->data + start, out->size - start);
+    }
+    uint32_t crc = 0;
+    for (int64_t i = 0; i < t->count; i++) {
+        uint32_t length = (uint32_t)tensor_string(t, i).size, big = __builtin_bswap32(length);
+        wire_put_varint(out, length);
+        crc = crc32c(crc, &big, sizeof big);
+    }
+    start = out->size;
+    uint32_t masked = __builtin_bswap32(crc32c_mask(crc));
+    buffer_append(out, &masked, sizeof masked);
+    for (int64_t i = 0; i < t->count; i++) buffer_append_bytes(out, tensor_string(t, i));
+    return crc32c(crc, out->data + start, out->size - start);
+}
+
+static inlay_status swap(char **args) {
+    bundle *b;
+    bundle_index *x = NULL;
+    buffer data = {0}, header = {0}, index = {0};
+    inlay_status status;
+    TRY(bundle_open(args[0], false, &b, &err));
+    TRY_TO(done, bundle_index_open(&x, &err));
+    for (size_t i = 0; i < bundle_count(b); i++) {
+        const bundle_entry *e = bundle_at(b, i);
+        tensor *t;
+        TRY_TO(done, bundle_read(b, e, &t, &err));
+        size_t offset = data.size;
+        uint32_t crc = put_swapped(t, &data);
+        tensor_release(t);
+        TRY_TO(done, bundle_index_add(x, e->key, e->type, &e->dims, 0, offset, data.size - offset, crc, &err));
+    }
+    bundle_header_put(&header, 1, true, 1, 0);
+    TRY_TO(done, bundle_index_finish_as(x, buffer_bytes(&header), &index, &err));
+    char *data_path = bundle_data_path(args[1], 0, 1), *index_path = bundle_index_path(args[1]);
+    status = file_write_all(data_path, FILE_DIRECT, buffer_bytes(&data), &err);
+    if (status == INLAY_OK) status = file_write_all(index_path, FILE_DIRECT, buffer_bytes(&index), &err);
+    mem_free(data_path);
+    mem_free(index_path);
+done:
+    buffer_free(&data);
+    buffer_free(&header);
+    buffer_free(&index);
+    bundle_index_close(x);
+    bundle_close(b);
+    return status;
+}
+
 /* merge NEW keep|move PREFIX... */
 static inlay_status merge(char **args) {
     size_t n = 0;
@@ -147,7 +234,8 @@ int main(int argc, char **argv) {
         int arguments;
         inlay_status (*run)(char **args);
     } commands[] = {{"dump", 2, dump}, {"slice", 4, slice}, {"check", 1, check},
-                    {"copy", 2, copy}, {"table", 2, table}, {"merge", 3, merge}};
+                    {"copy", 2, copy}, {"table", 2, table}, {"merge", 3, merge},
+                    {"list", 1, list}, {"swap", 2, swap},   {"empty", 1, empty}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (argc < 2 || strcmp(argv[1], commands[i].name) != 0 || argc < 2 + commands[i].arguments) continue;
         inlay_status status = commands[i].run(argv + 2);
@@ -155,6 +243,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s: %s\n", inlay_status_name(status), err.message);
         return 1;
     }
-    fprintf(stderr, "usage: bundle_dump dump|slice|check|copy|table|merge ARGUMENT...\n");
+    fprintf(stderr, "usage: bundle_dump dump|list|slice|check|copy|swap|empty|table|merge ARGUMENT...\n");
     return 2;
 }
