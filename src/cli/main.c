@@ -1,0 +1,80 @@
+#include "cli/command.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern const command fuse_command;
+
+const command *const commands[] = {&fuse_command, NULL};
+
+static const command *find_command(const char *name) {
+    for (const command *const *c = commands; *c; c++)
+        if (strcmp((*c)->name, name) == 0) return *c;
+    return NULL;
+}
+
+/* A mapped file was truncated under us: say which, by means that are safe in a handler. */
+static void on_sigbus(int number, siginfo_t *info, void *context) {
+    (void)number;
+    (void)context;
+    const char *file = inlay_mapped_file(info->si_addr);
+    static const char start[] = "inlay: ", end[] = ": became shorter while it was in use\n",
+                      unknown[] = "a mapped file";
+    ssize_t ignored = write(STDERR_FILENO, start, sizeof start - 1);
+    ignored += file ? write(STDERR_FILENO, file, strlen(file)) : write(STDERR_FILENO, unknown, sizeof unknown - 1);
+    ignored += write(STDERR_FILENO, end, sizeof end - 1);
+    (void)ignored;
+    _exit(EXIT_FAILED);
+}
+
+static void print_note(void *user, inlay_log_level level, const char *line) {
+    (void)user;
+    fprintf(stderr, "inlay: %s%s\n", level == INLAY_LOG_WARNING ? "warning: " : "", line);
+}
+
+static int help(int argc, char **argv) {
+    if (argc == 0) return print_overview(), EXIT_FINE;
+    if (strcmp(argv[0], "--complete") == 0 && argc == 2) return print_completion(argv[1]);
+    bool man = strcmp(argv[0], "--man") == 0;
+    if (man && argc == 1) return print_man(NULL), EXIT_FINE;
+    const char *name = argv[man ? 1 : 0];
+    const command *c = find_command(name);
+    if (!c) {
+        fprintf(stderr, "inlay: no command %s; inlay --help lists them\n", name);
+        return EXIT_USAGE;
+    }
+    if (man)
+        print_man(c);
+    else
+        print_help(c);
+    return EXIT_FINE;
+}
+
+int main(int argc, char **argv) {
+    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &action, NULL);
+    inlay_set_log(print_note, NULL);
+    if (argc < 2) {
+        print_overview();
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help(argc - 2, argv + 2);
+    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0)
+        return printf("%s\n", inlay_build_info()), EXIT_FINE;
+    const command *c = find_command(name);
+    if (!c) {
+        fprintf(stderr, "inlay: no command %s; inlay --help lists them\n", name);
+        return EXIT_USAGE;
+    }
+    int code = command_main(c, argc - 2, argv + 2);
+    if (fflush(stdout) != 0) {
+        perror("inlay: standard output");
+        code = EXIT_FAILED;
+    }
+    return code;
+}

@@ -1,0 +1,369 @@
+#include "edit/fuse_extractor.h"
+
+#include "edit/object_graph.h"
+#include "format/bundle.h"
+
+#include <stdlib.h>
+
+/* "a, b, c" of N keys that GET gives, for messages. */
+static const char *listed(arena *a, size_t n, const char *(*get)(const void *list, size_t i), const void *list) {
+    char *text = arena_strdup(a, n ? "" : "none");
+    for (size_t i = 0; i < n && text; i++) text = arena_format(a, "%s%s%s", text, i ? ", " : "", get(list, i));
+    return text ? text : "";
+}
+
+static const char *signature_key(const void *list, size_t i) {
+    return ((const saved_signature *)list)[i].key;
+}
+static const char *tensor_key(const void *list, size_t i) {
+    return ((const saved_tensor *)list)[i].key;
+}
+
+/* ---- the feature */
+
+static bool may_be_vectors(const saved_tensor *t, int64_t dim) {
+    if (t->form != SAVED_DENSE || t->type != INLAY_FLOAT32 || (t->dims.rank >= 0 && t->dims.rank != 2)) return false;
+    return dim < 0 || t->dims.rank < 0 || t->dims.dims[1] < 0 || t->dims.dims[1] == dim;
+}
+
+static inlay_status unfit_feature(const saved_model *model, const saved_tensor *t, int64_t dim, inlay_error *err) {
+    char text[SHAPE_TEXT];
+    if (t->form == SAVED_DENSE && t->type == INLAY_FLOAT32 && t->dims.rank == 2)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1,
+                       "output %s has dimension %lld, the stored rows have %lld", t->key, (long long)t->dims.dims[1],
+                       (long long)dim);
+    return fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1,
+                   "output %s is %s %s; a feature is float32 [batch, dim]", t->key,
+                   t->form == SAVED_DENSE ? dtype_name(t->type) : "not one dense tensor", shape_text(&t->dims, text));
+}
+
+inlay_status find_feature(const saved_model *model, const saved_signature *signature, const char *key, int64_t dim,
+                          const saved_tensor **out, inlay_error *err) {
+    arena a;
+    arena_init(&a, 0);
+    inlay_status status = INLAY_OK;
+    const saved_tensor *found = NULL;
+    size_t fit = 0;
+    for (size_t i = 0; i < signature->output_count; i++)
+        if (may_be_vectors(&signature->outputs[i], dim)) found = &signature->outputs[i], fit++;
+    const char *all = listed(&a, signature->output_count, tensor_key, signature->outputs);
+    if (key) {
+        found = saved_find_tensor(signature->outputs, signature->output_count, key);
+        if (!found)
+            status = fail_at(err, INLAY_NOT_FOUND, model->path, -1, "signature %s has no output %s; its outputs: %s",
+                             signature->key, key, all);
+        else if (!may_be_vectors(found, dim))
+            status = unfit_feature(model, found, dim, err);
+    } else if (fit == 0 && signature->output_count == 1) {
+        status = unfit_feature(model, &signature->outputs[0], dim, err);
+    } else if (fit != 1) {
+        status = fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1,
+                         "%s output of signature %s may be the feature; name one of: %s", fit ? "more than one" : "no",
+                         signature->key, all);
+    }
+    arena_free(&a);
+    *out = found;
+    return status;
+}
+
+/* ---- frozen graphs: inputs and output are named by the caller */
+
+/* The NodeDef called NAME (name 1); data NULL when there is none. */
+static inlay_status find_node(const fuse_extractor *e, bytes name, bytes *out, inlay_error *err) {
+    *out = (bytes){0};
+    saved_walk nodes = saved_nodes(e->model, e->graph);
+    for (;;) {
+        wire_field node, field;
+        bool got, found;
+        TRY(saved_walk_next(&nodes, &node, &got, err));
+        if (!got) return INLAY_OK;
+        TRY(wire_find(node.data, 1, e->model->file, &field, &found, err));
+        if (!found || field.type != WIRE_BYTES || !bytes_equal(field.data, name)) continue;
+        *out = node.data;
+        return INLAY_OK;
+    }
+}
+
+/* AttrValue NAME of NODE (attr 5, a map); empty when it has none. */
+static inlay_status find_attr(bytes node, const char *name, const char *file, bytes *out, inlay_error *err) {
+    *out = bytes_make("", 0);
+    wire_reader r = wire_open(node, file, NULL);
+    for (;;) {
+        wire_field f;
+        bool got;
+        bytes key, value;
+        TRY(wire_next(&r, &f, &got, err));
+        if (!got) return INLAY_OK;
+        if (f.number != 5) continue;
+        TRY(wire_map_entry(&r, &f, &key, &value, err));
+        if (!bytes_is(key, name)) continue;
+        *out = value;
+        return INLAY_OK;
+    }
+}
+
+/* The dtype that attribute NAME of NODE says (AttrValue type 6), or INLAY_INVALID_DTYPE. */
+static inlay_status attr_dtype(bytes node, const char *name, const char *file, dtype *out, inlay_error *err) {
+    bytes value;
+    wire_field f;
+    bool found;
+    TRY(find_attr(node, name, file, &value, err));
+    TRY(wire_find(value, 6, file, &f, &found, err));
+    *out = found && f.type == WIRE_VARINT && dtype_is_valid((int)f.value) ? (dtype)f.value : INLAY_INVALID_DTYPE;
+    return INLAY_OK;
+}
+
+/* The shape that a Placeholder's attribute "shape" says (AttrValue shape 7 {dim 2 {size 1}, unknown_rank 3}). */
+static inlay_status placeholder_shape(bytes node, const char *file, shape *out, inlay_error *err) {
+    bytes value;
+    wire_field f;
+    bool found;
+    *out = (shape){.rank = -1};
+    TRY(find_attr(node, "shape", file, &value, err));
+    TRY(wire_find(value, 7, file, &f, &found, err));
+    if (!found || f.type != WIRE_BYTES) return INLAY_OK;
+    wire_reader r = wire_open(f.data, file, NULL);
+    int rank = 0;
+    for (;;) {
+        wire_field dim, size;
+        bool got;
+        TRY(wire_next(&r, &dim, &got, err));
+        if (!got) break;
+        if (dim.number == 3 && dim.value) return INLAY_OK;
+        if (dim.number != 2 || dim.type != WIRE_BYTES) continue;
+        if (rank == INLAY_MAX_RANK) return INLAY_OK;
+        TRY(wire_find(dim.data, 1, file, &size, &found, err));
+        out->dims[rank++] = found ? (int64_t)size.value : 0;
+    }
+    out->rank = rank;
+    return INLAY_OK;
+}
+
+/* NODE:0 (or NODE) of the graph, as a tensor called KEY. */
+static inlay_status named_tensor(const fuse_extractor *e, const char *key, const char *text, arena *a,
+                                 saved_tensor *out, inlay_error *err) {
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : strlen(text);
+    bytes node;
+    TRY(find_node(e, bytes_make(text, n), &node, err));
+    if (!node.data)
+        return fail_at(err, INLAY_NOT_FOUND, e->model->file, -1, "the graph has no node %.*s", (int)n, text);
+    *out = (saved_tensor){.key = key, .form = SAVED_DENSE, .dims = {.rank = -1}};
+    out->name = colon ? arena_strdup(a, text) : arena_format(a, "%s:0", text);
+    if (!out->name || !out->key) return fail_memory(err);
+    TRY(attr_dtype(node, "dtype", e->model->file, &out->type, err));
+    if (out->type == INLAY_INVALID_DTYPE) return attr_dtype(node, "T", e->model->file, &out->type, err);
+    return placeholder_shape(node, e->model->file, &out->dims, err);
+}
+
+static int compare_keys(const void *x, const void *y) {
+    return strcmp(((const saved_tensor *)x)->key, ((const saved_tensor *)y)->key);
+}
+
+static inlay_status open_frozen(const inlay_fuse_options *o, arena *a, fuse_extractor *e, inlay_error *err) {
+    if (o->n_graph_inputs == 0 || !o->graph_output)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
+                       "is a frozen graph without signatures: name its inputs (KEY=NODE:0) and its output (NODE:0)");
+    saved_tensor *inputs = arena_zalloc(a, o->n_graph_inputs, sizeof *inputs);
+    if (!inputs) return fail_memory(err);
+    for (size_t i = 0; i < o->n_graph_inputs; i++) {
+        const char *equals = strchr(o->graph_inputs[i], '=');
+        if (!equals || equals == o->graph_inputs[i])
+            return fail(err, INLAY_INVALID_ARGUMENT, "input %s is not of the form KEY=NODE:0", o->graph_inputs[i]);
+        const char *key = arena_copy(a, bytes_make(o->graph_inputs[i], (size_t)(equals - o->graph_inputs[i])));
+        TRY(named_tensor(e, key, equals + 1, a, &inputs[i], err));
+        if (inputs[i].type == INLAY_INVALID_DTYPE)
+            return fail_at(err, INLAY_INVALID_ARGUMENT, e->model->file, -1,
+                           "input %s does not say its dtype; name a Placeholder", equals + 1);
+    }
+    qsort(inputs, o->n_graph_inputs, sizeof *inputs, compare_keys);
+    e->inputs = inputs;
+    e->n_inputs = o->n_graph_inputs;
+    TRY(named_tensor(e, "output", o->graph_output, a, &e->feature, err));
+    if (e->feature.type != INLAY_INVALID_DTYPE && e->feature.type != INLAY_FLOAT32)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, e->model->file, -1,
+                       "output %s is %s; a feature is float32 [batch, dim]", o->graph_output,
+                       dtype_name(e->feature.type));
+    return INLAY_OK;
+}
+
+/* ---- TF2: the function behind the signature, and how the main graph calls it */
+
+static inlay_status find_function(fuse_extractor *e, bytes name, inlay_error *err) {
+    saved_walk functions = saved_functions(e->model, e->graph);
+    for (;;) {
+        wire_field f;
+        bool got;
+        bytes found;
+        TRY(saved_walk_next(&functions, &f, &got, err));
+        if (!got)
+            return fail_at(err, INLAY_DATA_LOSS, e->model->file, -1, "the library has no function %s",
+                           e->function_name);
+        TRY(fuse_function_name(f.data, e->model->file, &found, err));
+        if (!bytes_equal(found, name)) continue;
+        e->function = f.data;
+        return INLAY_OK;
+    }
+}
+
+/* NodeDef input 3; attr f is a NameAttrList (AttrValue func 10) {name 1}. */
+static inlay_status read_call(fuse_extractor *e, arena *a, inlay_error *err) {
+    const char *colon = strrchr(e->feature.name, ':');
+    size_t n = colon ? (size_t)(colon - e->feature.name) : strlen(e->feature.name);
+    e->feature_output = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
+    bytes node, f;
+    wire_field func, name;
+    bool found;
+    TRY(find_node(e, bytes_make(e->feature.name, n), &node, err));
+    TRY(find_attr(node, "f", e->model->file, &f, err));
+    TRY(wire_find(f, 10, e->model->file, &func, &found, err));
+    if (found && func.type == WIRE_BYTES) TRY(wire_find(func.data, 1, e->model->file, &name, &found, err));
+    if (!found || !bytes_is(name.data, e->function_name))
+        return fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1,
+                       "output tensor %s is no call of the signature's function %s", e->feature.name, e->function_name);
+    e->captures = arena_zalloc(a, e->n_captures + 1, sizeof *e->captures);
+    if (!e->captures) return fail_memory(err);
+    size_t seen = 0;
+    wire_reader r = wire_open(node, e->model->file, NULL);
+    for (;;) {
+        wire_field input;
+        bool got;
+        TRY(wire_next(&r, &input, &got, err));
+        if (!got) break;
+        if (input.number != 3 || input.type != WIRE_BYTES || bytes_start_with(input.data, "^")) continue;
+        if (seen >= e->n_inputs && seen - e->n_inputs < e->n_captures &&
+            !(e->captures[seen - e->n_inputs] = arena_copy(a, input.data)))
+            return fail_memory(err);
+        seen++;
+    }
+    if (seen != e->n_inputs + e->n_captures)
+        return fail_at(err, INLAY_DATA_LOSS, e->model->file, -1,
+                       "the call of %s has %zu inputs, its function and the object graph say %zu", e->function_name,
+                       seen, e->n_inputs + e->n_captures);
+    return INLAY_OK;
+}
+
+static inlay_status read_objects(fuse_extractor *e, const char *signature, const char *prefix, arena *a,
+                                 inlay_error *err) {
+    object_graph objects;
+    inlay_status status;
+    int64_t function_node, taken;
+    bytes name;
+    TRY(object_graph_open(e->graph->object_graph, e->model->file, a, &objects, err));
+    TRY_TO(done, object_graph_child(&objects, 0, "signatures", &e->signature_map, err));
+    if (e->signature_map < 0)
+        TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1, "the object graph has no signatures"));
+    TRY_TO(done, object_graph_child(&objects, e->signature_map, signature, &function_node, err));
+    TRY_TO(done, object_graph_bare_function(&objects, function_node, &name, err));
+    if (name.size == 0)
+        TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1,
+                             "the object graph has no function for signature %s", signature));
+    TRY_TO(done, object_graph_child(&objects, 0, prefix, &taken, err));
+    if (taken >= 0)
+        TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, e->model->path, -1,
+                             "the model has an object called %s; choose another name", prefix));
+    if (!(e->function_name = arena_copy(a, name))) TRY_TO(done, fail_memory(err));
+    TRY_TO(done, object_graph_bound_inputs(&objects, name, a, &e->bound_inputs, &e->n_captures, err));
+    TRY_TO(done, find_function(e, name, err));
+    status = read_call(e, a, err);
+done:
+    object_graph_free(&objects);
+    return status;
+}
+
+/* The checkpoint's own object graph, which tf.saved_model.load restores by. */
+static inlay_status read_checkpoint_objects(fuse_extractor *e, arena *a, inlay_error *err) {
+    static const char key[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
+    char *prefix = NULL;
+    bundle *b = NULL;
+    tensor *value = NULL;
+    inlay_status status;
+    TRY_TO(done, saved_variables_prefix(e->model, &prefix, err));
+    TRY_TO(done, bundle_open(prefix, false, &b, err));
+    const bundle_entry *entry = bundle_find(b, bytes_of(key));
+    if (!entry) TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, prefix, -1, "the checkpoint has no %s", key));
+    TRY_TO(done, bundle_read(b, entry, &value, err));
+    if (value->type != INLAY_STRING || value->count != 1)
+        TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, prefix, -1, "%s is no string", key));
+    bytes text = tensor_string(value, 0);
+    const char *kept = arena_copy(a, text);
+    if (!kept) TRY_TO(done, fail_memory(err));
+    e->checkpoint_objects = bytes_make(kept, text.size);
+done:
+    tensor_release(value);
+    bundle_close(b);
+    mem_free(prefix);
+    return status;
+}
+
+/* ---- what must be free */
+
+static inlay_status check_free(const fuse_extractor *e, const inlay_fuse_options *o, const char *prefix,
+                               inlay_error *err) {
+    const char *path = e->model->path;
+    if (saved_find_signature(e->graph, o->name))
+        return fail_at(err, INLAY_ALREADY_EXISTS, path, -1, "the model has a signature called %s; choose another name",
+                       o->name);
+    if (o->make_default && saved_find_signature(e->graph, "features"))
+        return fail_at(err, INLAY_ALREADY_EXISTS, path, -1,
+                       "the model has a signature called features, which the old serving_default would become");
+    for (size_t i = 0; i < e->n_inputs; i++) {
+        if (strcmp(e->inputs[i].key, "k") == 0)
+            return fail_at(err, INLAY_INVALID_ARGUMENT, path, -1,
+                           "the extractor has an input called k, which the search adds");
+        if (e->inputs[i].form != SAVED_DENSE)
+            return fail_at(err, INLAY_UNIMPLEMENTED, path, -1, "input %s is not one dense tensor", e->inputs[i].key);
+    }
+    size_t n = strlen(prefix);
+    saved_walk nodes = saved_nodes(e->model, e->graph);
+    for (;;) {
+        wire_field node, name;
+        bool got, found;
+        TRY(saved_walk_next(&nodes, &node, &got, err));
+        if (!got) return INLAY_OK;
+        TRY(wire_find(node.data, 1, e->model->file, &name, &found, err));
+        if (found && name.type == WIRE_BYTES && bytes_start_with(name.data, prefix) &&
+            (name.data.size == n || name.data.data[n] == '/'))
+            return fail_at(err, INLAY_ALREADY_EXISTS, path, -1, "the graph has nodes under %s; choose another name",
+                           prefix);
+    }
+}
+
+static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, arena *a, fuse_extractor *e,
+                                   inlay_error *err) {
+    const char *key = o->signature ? o->signature : "serving_default";
+    const saved_signature *s = saved_find_signature(e->graph, key);
+    if (!s)
+        return fail_at(err, INLAY_NOT_FOUND, o->extractor, -1, "no signature %s; the signatures: %s", key,
+                       listed(a, e->graph->signature_count, signature_key, e->graph->signatures));
+    const saved_tensor *feature = NULL;
+    TRY(find_feature(e->model, s, o->feature, dim, &feature, err));
+    e->feature = *feature;
+    e->inputs = s->inputs;
+    e->n_inputs = s->input_count;
+    return INLAY_OK;
+}
+
+inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, arena *a,
+                                 fuse_extractor *e, inlay_error *err) {
+    *e = (fuse_extractor){.form = FUSE_NO_EXTRACTOR};
+    if (!o->extractor) return INLAY_OK;
+    TRY(saved_model_open(o->extractor, false, &e->model, err));
+    TRY(saved_model_pick(e->model, o->tag_set, &e->graph, err));
+    e->form = FUSE_GRAPH;
+    if (e->model->kind == SAVED_GRAPH) {
+        TRY(open_frozen(o, a, e, err));
+        return check_free(e, o, prefix, err);
+    }
+    TRY(open_signature(o, dim, a, e, err));
+    TRY(check_free(e, o, prefix, err));
+    if (!e->graph->has_object_graph) return INLAY_OK;
+    e->form = FUSE_OBJECTS;
+    TRY(read_objects(e, o->signature ? o->signature : "serving_default", prefix, a, err));
+    return read_checkpoint_objects(e, a, err);
+}
+
+void fuse_extractor_close(fuse_extractor *e) {
+    saved_model_close(e->model);
+    e->model = NULL;
+}

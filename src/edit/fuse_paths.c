@@ -1,0 +1,92 @@
+#include "edit/fuse_paths.h"
+
+#include "base/alloc.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+/* PATH without links and dots; of a path that is not there, its parent's with its name behind. False when neither is
+ * there. */
+static bool resolved(const char *path, char out[PATH_MAX]) {
+    if (realpath(path, out)) return true;
+    char parent[PATH_MAX];
+    const char *name = path_name(path);
+    size_t n = (size_t)(name - path);
+    if (n + 1 >= sizeof parent) return false;
+    memcpy(parent, n ? path : ".", n ? n : 1);
+    parent[n ? n : 1] = 0;
+    if (!realpath(parent, out) || strlen(out) + strlen(name) + 2 >= PATH_MAX) return false;
+    if (strcmp(out, "/") != 0) strcat(out, "/");
+    strcat(out, name);
+    return true;
+}
+
+static bool holds(const char *folder, const char *path) {
+    size_t n = strlen(folder);
+    return strncmp(folder, path, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+static inlay_status check_apart(const char *target, const char *other, inlay_error *err) {
+    char a[PATH_MAX], b[PATH_MAX];
+    if (!resolved(target, a) || !resolved(other, b) || (!holds(a, b) && !holds(b, a))) return INLAY_OK;
+    return fail_at(err, INLAY_INVALID_ARGUMENT, target, -1, "is, holds or lies inside what it is made from: %s", other);
+}
+
+inlay_status fuse_check_target(const inlay_fuse_options *o, const shard_list *sources, inlay_error *err) {
+    if (o->extractor) TRY(check_apart(o->output, o->extractor, err));
+    for (size_t i = 0; i < o->n_embeddings; i++) {
+        file_info info;
+        inlay_error ignored;
+        bool folder = file_stat(o->embeddings[i], true, &info, &ignored) == INLAY_OK && info.is_folder;
+        if (folder) TRY(check_apart(o->output, o->embeddings[i], err));
+    }
+    for (size_t i = 0; i < sources->count; i++) TRY(check_apart(o->output, sources->shards[i].path, err));
+    if (!file_exists(o->output)) return INLAY_OK;
+    if (!o->force)
+        return fail_at(err, INLAY_ALREADY_EXISTS, o->output, -1, "is there already; give --force to replace a model");
+    char *graph = path_join(o->output, "saved_model.pb");
+    if (!graph) return fail_memory(err);
+    bool is_model = file_exists(graph);
+    mem_free(graph);
+    return is_model ? INLAY_OK
+                    : fail_at(err, INLAY_FAILED_PRECONDITION, o->output, -1,
+                              "holds no saved_model.pb: only a model is replaced");
+}
+
+static inlay_status copy_tree(const char *from, const char *to, inlay_error *err) {
+    file_info info;
+    TRY(file_stat(from, false, &info, err));
+    if (info.is_link)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, from, -1, "is a symbolic link; a model's files must lie inside it");
+    if (!info.is_folder) return file_place(from, to, INLAY_LINK_COPY, NULL, NULL, err);
+    TRY(file_make_folder(to, err));
+    file_names names;
+    TRY(file_list(from, &names, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        char *inner_from = path_join(from, names.names[i]), *inner_to = path_join(to, names.names[i]);
+        status = inner_from && inner_to ? copy_tree(inner_from, inner_to, err) : fail_memory(err);
+        mem_free(inner_from);
+        mem_free(inner_to);
+    }
+    file_names_free(&names);
+    return status;
+}
+
+inlay_status fuse_copy_rest(const char *from, const char *to, inlay_error *err) {
+    static const char *const anew[] = {"saved_model.pb", "saved_model.pbtxt", "variables", "fingerprint.pb"};
+    file_names names;
+    TRY(file_list(from, &names, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        bool skip = false;
+        for (size_t j = 0; j < sizeof anew / sizeof *anew; j++) skip |= strcmp(names.names[i], anew[j]) == 0;
+        if (skip) continue;
+        char *inner_from = path_join(from, names.names[i]), *inner_to = path_join(to, names.names[i]);
+        status = inner_from && inner_to ? copy_tree(inner_from, inner_to, err) : fail_memory(err);
+        mem_free(inner_from);
+        mem_free(inner_to);
+    }
+    file_names_free(&names);
+    return status;
+}

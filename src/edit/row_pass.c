@@ -1,0 +1,220 @@
+#include "edit/row_pass.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/crc32c.h"
+#include "base/num.h"
+#include "base/pool.h"
+
+#include <float.h>
+#include <math.h>
+
+/* A wave is what the threads share before its results are put in order: its side factors are what must be held. A piece
+ * is one task; a block of a piece stays in the nearest cache between the checksum and the sums. */
+enum {
+    WAVE_ROWS = 1 << 20,
+    WAVE_PIECES = 256,
+    PIECE_BYTES = 256 << 10,
+    BLOCK_BYTES = 16 << 10,
+    COLUMN_PIECE = 64 << 10
+};
+
+typedef struct row_piece {
+    int64_t begin, count; /* rows of the wave */
+    uint64_t size;        /* bytes */
+    uint32_t crc;
+    row_counts counts;
+} row_piece;
+
+typedef struct wave {
+    row_pass *pass;
+    const uint8_t *rows;
+    int64_t first; /* global number of the wave's first row */
+} wave;
+
+inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype type, file_writer *side_out,
+                           progress *report, inlay_error *err) {
+    *p = (row_pass){
+        .metric = metric, .dim = dim, .type = type, .side_out = side_out, .report = report, .counts = {0, -1, 0, -1}};
+    norms_kernels_init(&p->kernels, cpu_flags());
+    p->side = mem_array(WAVE_ROWS, sizeof *p->side);
+    p->pieces = mem_array(WAVE_PIECES, sizeof *p->pieces);
+    if (p->side && p->pieces) return INLAY_OK;
+    row_pass_free(p);
+    return fail_memory(err);
+}
+
+void row_pass_free(row_pass *p) {
+    mem_free(p->side);
+    mem_free(p->pieces);
+    p->side = NULL;
+    p->pieces = NULL;
+}
+
+static float side_factor(search_metric metric, double sum) {
+    if (metric == SEARCH_COSINE) {
+        if (!(sum > 0)) return 0; /* a zero row, or NaN */
+        double factor = 1 / sqrt(sum);
+        return factor > FLT_MAX ? FLT_MAX : (float)factor;
+    }
+    return (float)sum;
+}
+
+/* Turns a row's sum of squares into its side factor; looks closer where float32 may have over- or underflowed. */
+static void finish_row(const row_pass *p, const uint8_t *row, size_t stride, int64_t number, float *value,
+                       row_counts *counts) {
+    double sum = *value;
+    if (!(sum > 1e-20 && sum < FLT_MAX)) {
+        bool finite;
+        sum = norms_exact(row, (size_t)p->dim, stride, p->type, &finite);
+        if (!finite && counts->non_finite++ == 0) counts->first_non_finite = number;
+        if (sum == 0 && counts->zero++ == 0) counts->first_zero = number;
+    }
+    *value = side_factor(p->metric, sum);
+}
+
+static void sum_rows(const row_pass *p, float *out, const uint8_t *rows, size_t n) {
+    size_t dim = (size_t)p->dim;
+    switch (p->type) {
+    case INLAY_FLOAT32: p->kernels.rows_f32(out, rows, n, dim); return;
+    case INLAY_FLOAT16: p->kernels.rows_f16(out, rows, n, dim); return;
+    case INLAY_BFLOAT16: p->kernels.rows_bf16(out, rows, n, dim); return;
+    default:
+        for (size_t i = 0; i < n; i++) {
+            bool finite;
+            out[i] =
+                (float)norms_exact(rows + i * dim * dtype_size(p->type), dim, dtype_size(p->type), p->type, &finite);
+        }
+    }
+}
+
+static void run_piece(void *ctx, size_t index, int worker) {
+    (void)worker;
+    wave *w = ctx;
+    row_pass *p = w->pass;
+    row_piece *piece = &p->pieces[index];
+    size_t element = dtype_size(p->type), row_bytes = (size_t)p->dim * element;
+    int64_t block_rows = row_bytes < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / row_bytes) : 1;
+    piece->crc = 0;
+    piece->counts = (row_counts){0, -1, 0, -1};
+    for (int64_t done = 0; done < piece->count; done += block_rows) {
+        int64_t n = piece->count - done < block_rows ? piece->count - done : block_rows, begin = piece->begin + done;
+        const uint8_t *rows = w->rows + (size_t)begin * row_bytes;
+        piece->crc = crc32c(piece->crc, rows, (size_t)n * row_bytes);
+        float *side = p->side + begin;
+        sum_rows(p, side, rows, (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            finish_row(p, rows + (size_t)i * row_bytes, element, w->first + begin + i, &side[i], &piece->counts);
+    }
+    progress_add(p->report, piece->size);
+}
+
+static void add_counts(row_counts *total, const row_counts *part) {
+    if (total->first_zero < 0) total->first_zero = part->first_zero;
+    if (total->first_non_finite < 0) total->first_non_finite = part->first_non_finite;
+    total->zero += part->zero;
+    total->non_finite += part->non_finite;
+}
+
+static inlay_status append_side(row_pass *p, size_t rows, inlay_error *err) {
+    if (!p->side_out) return INLAY_OK;
+    p->side_crc = crc32c(p->side_crc, p->side, rows * sizeof *p->side);
+    return file_append(p->side_out, p->side, rows * sizeof *p->side, err);
+}
+
+inlay_status row_pass_rows(row_pass *p, const uint8_t *rows, int64_t count, int64_t first, uint32_t *crc,
+                           inlay_error *err) {
+    size_t row_bytes = (size_t)p->dim * dtype_size(p->type);
+    int64_t piece_rows = row_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / row_bytes) : 1;
+    for (int64_t done = 0; done < count;) {
+        wave w = {p, rows + (size_t)done * row_bytes, first + done};
+        int64_t left = count - done < WAVE_ROWS ? count - done : WAVE_ROWS, taken = 0;
+        size_t n = 0;
+        for (; n < WAVE_PIECES && taken < left; n++) {
+            int64_t rows_here = left - taken < piece_rows ? left - taken : piece_rows;
+            p->pieces[n] = (row_piece){.begin = taken, .count = rows_here, .size = (size_t)rows_here * row_bytes};
+            taken += rows_here;
+        }
+        pool_run(n, run_piece, &w);
+        for (size_t i = 0; i < n; i++) {
+            *crc = crc32c_combine(*crc, p->pieces[i].crc, p->pieces[i].size);
+            add_counts(&p->counts, &p->pieces[i].counts);
+        }
+        TRY(append_side(p, (size_t)taken, err));
+        TRY(progress_check(p->report, err));
+        done += taken;
+    }
+    return INLAY_OK;
+}
+
+/* ---- transposed: a task takes a range of columns (that is, of rows) through all lines */
+
+typedef struct column_wave {
+    row_pass *pass;
+    const uint8_t *base;
+    int64_t count, first; /* rows in the file; global number of row 0 */
+    int64_t begin, end;   /* columns of this wave */
+    uint32_t *crcs;       /* [dim][pieces of the file] */
+    int64_t pieces;
+    row_counts *counts; /* [pieces of the wave] */
+} column_wave;
+
+static void add_squares(const row_pass *p, float *out, const uint8_t *values, int64_t n) {
+    if (p->type == INLAY_FLOAT32) {
+        p->kernels.add_squares_f32(out, values, (size_t)n);
+        return;
+    }
+    size_t element = dtype_size(p->type);
+    for (int64_t i = 0; i < n; i++) {
+        bool finite;
+        out[i] += (float)norms_exact(values + (size_t)i * element, 1, element, p->type, &finite);
+    }
+}
+
+static void run_columns(void *ctx, size_t index, int worker) {
+    (void)worker;
+    column_wave *w = ctx;
+    row_pass *p = w->pass;
+    int64_t begin = w->begin + (int64_t)index * COLUMN_PIECE,
+            end = begin + COLUMN_PIECE < w->end ? begin + COLUMN_PIECE : w->end;
+    size_t element = dtype_size(p->type), n = (size_t)(end - begin);
+    float *side = p->side + (begin - w->begin);
+    memset(side, 0, n * sizeof *side);
+    for (int64_t line = 0; line < p->dim; line++) {
+        const uint8_t *values = w->base + (size_t)(line * w->count + begin) * element;
+        w->crcs[line * w->pieces + begin / COLUMN_PIECE] = crc32c(0, values, n * element);
+        add_squares(p, side, values, (int64_t)n);
+    }
+    w->counts[index] = (row_counts){0, -1, 0, -1};
+    for (int64_t i = begin; i < end; i++)
+        finish_row(p, w->base + (size_t)i * element, (size_t)w->count * element, w->first + i, &side[i - begin],
+                   &w->counts[index]);
+    progress_add(p->report, (uint64_t)n * (uint64_t)p->dim * element);
+}
+
+inlay_status row_pass_transposed(row_pass *p, const uint8_t *base, int64_t count, int64_t first, uint32_t *crc,
+                                 inlay_error *err) {
+    int64_t pieces = (count + COLUMN_PIECE - 1) / COLUMN_PIECE;
+    row_counts counts[WAVE_ROWS / COLUMN_PIECE];
+    column_wave w = {.pass = p, .base = base, .count = count, .first = first, .pieces = pieces, .counts = counts};
+    uint64_t n_crcs;
+    if (!mul_u64((uint64_t)pieces, (uint64_t)p->dim, &n_crcs) || !(w.crcs = mem_array((size_t)n_crcs, sizeof *w.crcs)))
+        return fail_memory(err);
+    inlay_status status = INLAY_OK;
+    for (w.begin = 0; w.begin < count && status == INLAY_OK; w.begin = w.end) {
+        w.end = count - w.begin < WAVE_ROWS ? count : w.begin + WAVE_ROWS;
+        size_t n = (size_t)((w.end - w.begin + COLUMN_PIECE - 1) / COLUMN_PIECE);
+        pool_run(n, run_columns, &w);
+        for (size_t i = 0; i < n; i++) add_counts(&p->counts, &counts[i]);
+        status = append_side(p, (size_t)(w.end - w.begin), err);
+        if (status == INLAY_OK) status = progress_check(p->report, err);
+    }
+    size_t element = dtype_size(p->type);
+    for (int64_t line = 0; line < p->dim && status == INLAY_OK; line++)
+        for (int64_t piece = 0; piece < pieces; piece++) {
+            int64_t columns = count - piece * COLUMN_PIECE < COLUMN_PIECE ? count - piece * COLUMN_PIECE : COLUMN_PIECE;
+            *crc = crc32c_combine(*crc, w.crcs[line * pieces + piece], (uint64_t)columns * element);
+        }
+    mem_free(w.crcs);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* The one pass over stored rows: their checksum and their side factor, on all cores, in bounded memory. */
+#ifndef EDIT_ROW_PASS_H
+#define EDIT_ROW_PASS_H
+
+#include "base/file.h"
+#include "base/log.h"
+#include "kernel/norms/norms.h"
+#include "search/search.h"
+
+typedef struct row_counts {
+    int64_t zero, first_zero; /* rows; the global number of the first, -1: none */
+    int64_t non_finite, first_non_finite;
+} row_counts;
+
+/* Lives through all chunks of one model. */
+typedef struct row_pass {
+    norms_kernels kernels;
+    search_metric metric;
+    int64_t dim;
+    dtype type;
+    file_writer *side_out; /* NULL: side factors are not kept (dot) */
+    uint32_t side_crc;     /* of the side factors appended since row_pass_side_begin */
+    row_counts counts;
+    progress *report;
+    float *side; /* of one wave */
+    struct row_piece *pieces;
+} row_pass;
+
+inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype type, file_writer *side_out,
+                           progress *report, inlay_error *err);
+void row_pass_free(row_pass *p);
+
+/* Passes over COUNT consecutive rows [count, dim] in C order, the first being global row FIRST. Appends their side
+ * factors; *crc becomes the sum of what it covered followed by these bytes. */
+inlay_status row_pass_rows(row_pass *p, const uint8_t *rows, int64_t count, int64_t first, uint32_t *crc,
+                           inlay_error *err);
+
+/* The same for COUNT rows stored as [dim, count] (a Fortran-order file), all of them at once. */
+inlay_status row_pass_transposed(row_pass *p, const uint8_t *base, int64_t count, int64_t first, uint32_t *crc,
+                                 inlay_error *err);
+
+#endif

@@ -1,0 +1,132 @@
+/* The vector loops of the norms kernels, compiled once for each instruction set: the including file defines
+ * LEVEL(name). */
+#include "base/num.h"
+#include "kernel/norms/norms.h"
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef uint32_t bits __attribute__((vector_size(64)));
+typedef uint16_t halves __attribute__((vector_size(32)));
+enum { LANES = 16 };
+
+typedef float half_lanes __attribute__((vector_size(32)));
+typedef float quarter_lanes __attribute__((vector_size(16)));
+
+static inline float sum_lanes(const lanes *v) {
+    half_lanes low, high;
+    memcpy(&low, v, 32);
+    memcpy(&high, (const char *)v + 32, 32);
+    low += high;
+    quarter_lanes a, b;
+    memcpy(&a, &low, 16);
+    memcpy(&b, (const char *)&low + 16, 16);
+    a += b;
+    return (a[0] + a[2]) + (a[1] + a[3]);
+}
+
+#define LOAD_LANES(p, v)                                                                                              \
+    memcpy(&(v), (p), sizeof(lanes)) /* a macro: a function would pass vectors that the baseline has no registers for \
+                                      */
+
+/* All ones in the lanes that the last, overlapping load of a row of DIM > LANES elements has not seen yet. */
+static inline void set_tail_mask(bits *mask, size_t dim) {
+    for (size_t i = 0; i < LANES; i++) (*mask)[i] = i >= LANES - dim % LANES ? 0xffffffffu : 0;
+}
+
+static inline float sum_squares_f32(const uint8_t *row, size_t dim, const bits *tail_mask) {
+    lanes a = {0}, b = {0}, c = {0}, d = {0};
+    size_t i = 0;
+    for (; i + 4 * LANES <= dim; i += 4 * LANES) {
+        lanes va, vb, vc, vd;
+        LOAD_LANES(row + 4 * i, va);
+        LOAD_LANES(row + 4 * i + 64, vb);
+        LOAD_LANES(row + 4 * i + 128, vc);
+        LOAD_LANES(row + 4 * i + 192, vd);
+        a += va * va;
+        b += vb * vb;
+        c += vc * vc;
+        d += vd * vd;
+    }
+    for (; i + LANES <= dim; i += LANES) {
+        lanes v;
+        LOAD_LANES(row + 4 * i, v);
+        a += v * v;
+    }
+    if (i < dim && dim > LANES) {
+        bits last;
+        LOAD_LANES(row + 4 * (dim - LANES), last);
+        last &= *tail_mask;
+        lanes v;
+        LOAD_LANES(&last, v);
+        b += v * v;
+    } else if (i < dim) {
+        lanes v = {0};
+        memcpy(&v, row + 4 * i, 4 * (dim - i));
+        b += v * v;
+    }
+    a = (a + b) + (c + d);
+    return sum_lanes(&a);
+}
+
+static void LEVEL(rows_f32)(float *out, const void *rows, size_t n, size_t dim) {
+    bits tail_mask;
+    set_tail_mask(&tail_mask, dim);
+    for (size_t r = 0; r < n; r++) out[r] = sum_squares_f32((const uint8_t *)rows + 4 * r * dim, dim, &tail_mask);
+}
+
+static inline void widen_bf16(const halves *h, lanes *out) {
+    bits wide = __builtin_convertvector(*h, bits) << 16;
+    memcpy(out, &wide, sizeof wide);
+}
+
+/* Exact for every half: the magnitude is placed in a float's bits and rescaled by 2^112; infinities and NaN get the
+ * largest exponent back. */
+static inline void widen_f16(const halves *h, lanes *out) {
+    bits wide = __builtin_convertvector(*h, bits);
+    bits magnitude = (wide & 0x7fff) << 13;
+    bits special = (bits)(magnitude >= 0x0f800000u);
+    memcpy(out, &magnitude, sizeof magnitude);
+    *out *= 0x1p112f;
+    memcpy(&magnitude, out, sizeof magnitude);
+    magnitude |= special & 0x7f800000u;
+    memcpy(out, &magnitude, sizeof magnitude);
+}
+
+#define DEFINE_HALF_ROWS(name, widen)                                             \
+    static void LEVEL(name)(float *out, const void *rows, size_t n, size_t dim) { \
+        for (size_t r = 0; r < n; r++) {                                          \
+            const uint8_t *row = (const uint8_t *)rows + 2 * r * dim;             \
+            lanes sum = {0}, v;                                                   \
+            halves h;                                                             \
+            size_t i = 0;                                                         \
+            for (; i + LANES <= dim; i += LANES) {                                \
+                memcpy(&h, row + 2 * i, sizeof h);                                \
+                widen(&h, &v);                                                    \
+                sum += v * v;                                                     \
+            }                                                                     \
+            if (i < dim) {                                                        \
+                h = (halves){0};                                                  \
+                memcpy(&h, row + 2 * i, 2 * (dim - i));                           \
+                widen(&h, &v);                                                    \
+                sum += v * v;                                                     \
+            }                                                                     \
+            out[r] = sum_lanes(&sum);                                             \
+        }                                                                         \
+    }
+
+DEFINE_HALF_ROWS(rows_f16, widen_f16)
+DEFINE_HALF_ROWS(rows_bf16, widen_bf16)
+
+static void LEVEL(add_squares_f32)(float *out, const void *values, size_t n) {
+    const uint8_t *p = values;
+    for (size_t i = 0; i < n; i++) {
+        float v = load_f32(p + 4 * i);
+        out[i] += v * v;
+    }
+}
+
+static void LEVEL(fill)(norms_kernels *k) {
+    k->rows_f32 = LEVEL(rows_f32);
+    k->rows_f16 = LEVEL(rows_f16);
+    k->rows_bf16 = LEVEL(rows_bf16);
+    k->add_squares_f32 = LEVEL(add_squares_f32);
+}
