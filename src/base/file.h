@@ -44,6 +44,11 @@ typedef struct file_info {
 inlay_status file_stat(const char *path, bool follow, file_info *out, inlay_error *err);
 bool file_exists(const char *path);
 
+/* Whether both were the same file in the same state. */
+static inline bool file_info_equal(const file_info *a, const file_info *b) {
+    return a->size == b->size && a->modified_ns == b->modified_ns && a->device == b->device && a->inode == b->inode;
+}
+
 /* Names in a folder, without "." and "..", in bytewise order. */
 typedef struct file_names {
     char **names;

@@ -259,7 +259,7 @@ inlay_status shard_check_unchanged(const shard *s, inlay_error *err) {
         return fail_at(err, INLAY_FAILED_PRECONDITION, s->path, -1,
                        "changed while it was being read: %" PRIu64 " bytes before, %" PRIu64 " now", s->seen.size,
                        seen.size);
-    if (seen.modified_ns != s->seen.modified_ns || seen.device != s->seen.device || seen.inode != s->seen.inode)
+    if (!file_info_equal(&seen, &s->seen))
         return fail_at(err, INLAY_FAILED_PRECONDITION, s->path, -1, "changed while it was being read");
     return INLAY_OK;
 }

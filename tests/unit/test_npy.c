@@ -263,11 +263,8 @@ static void strings_become_utf8(void **state) {
 }
 
 static void what_is_written_is_read_back(void **state) {
-    (void)state;
     static const dtype types[] = {INLAY_FLOAT32, INLAY_BOOL, INLAY_BFLOAT16, INLAY_COMPLEX128, INLAY_FLOAT8_E5M2};
-    scratch s;
-    scratch_begin(&s);
-    const char *file = scratch_path(&s, "a.npy");
+    const char *file = scratch_path(state, "a.npy");
     inlay_error err;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         for (int rank = 0; rank <= INLAY_MAX_RANK; rank++) {
@@ -291,7 +288,6 @@ static void what_is_written_is_read_back(void **state) {
     assert_false(file_exists(file));
     tensor_release(text);
     assert_status(INLAY_NOT_FOUND, npy_read(file, 0, false, &text, &err), &err);
-    scratch_end(&s);
 }
 
 static void the_header_is_what_numpy_writes(void **state) {
@@ -310,11 +306,16 @@ static void the_header_is_what_numpy_writes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_dtype_has_its_equal),      cmocka_unit_test(header_texts_that_numpy_reads_are_read),
-        cmocka_unit_test(malformed_headers_are_refused),  cmocka_unit_test(a_file_cut_anywhere_is_an_error),
-        cmocka_unit_test(voids_need_to_be_told),          cmocka_unit_test(byte_and_element_order_are_undone),
-        cmocka_unit_test(a_fortran_matrix_is_transposed), cmocka_unit_test(strings_become_utf8),
-        cmocka_unit_test(what_is_written_is_read_back),   cmocka_unit_test(the_header_is_what_numpy_writes),
+        cmocka_unit_test(every_dtype_has_its_equal),
+        cmocka_unit_test(header_texts_that_numpy_reads_are_read),
+        cmocka_unit_test(malformed_headers_are_refused),
+        cmocka_unit_test(a_file_cut_anywhere_is_an_error),
+        cmocka_unit_test(voids_need_to_be_told),
+        cmocka_unit_test(byte_and_element_order_are_undone),
+        cmocka_unit_test(a_fortran_matrix_is_transposed),
+        cmocka_unit_test(strings_become_utf8),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, scratch_make, scratch_remove),
+        cmocka_unit_test(the_header_is_what_numpy_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,10 +12,10 @@ static void fill_numbers(void) {
 }
 
 /* Bytes of the file NAME, on the heap. */
-static bytes load(scratch *s, const char *name) {
+static bytes load(void **state, const char *name) {
     inlay_error err;
     file_map *map;
-    assert_ok(file_map_open(scratch_path(s, name), true, &map, &err), &err);
+    assert_ok(file_map_open(scratch_path(state, name), true, &map, &err), &err);
     uint8_t *copy = mem_alloc((size_t)map->size);
     memcpy(copy, map->data, (size_t)map->size);
     bytes out = bytes_make(copy, (size_t)map->size);
@@ -24,9 +24,6 @@ static bytes load(scratch *s, const char *name) {
 }
 
 static void members_are_listed_and_streamed(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     fill_numbers();
     buffer a = {0}, b = {0};
     make_array(&a, "<f4", false, "5000, 7", numbers, sizeof numbers);
@@ -35,12 +32,12 @@ static void members_are_listed_and_streamed(void **state) {
         zip_item items[] = {{"rows.npy", a.data, a.size, deflate},
                             {"readme.txt", "hello", 5, false},
                             {"ids.npy", b.data, b.size, deflate}};
-        write_zip(&s, "a.npz", items, 3);
+        write_zip(scratch_path(state, "a.npz"), items, 3);
         npz *z;
         npz_stream *stream;
         inlay_error err;
         size_t at;
-        assert_ok(npz_open(scratch_path(&s, "a.npz"), &z, &err), &err);
+        assert_ok(npz_open(scratch_path(state, "a.npz"), &z, &err), &err);
         assert_int_equal(npz_count(z), 2);
         assert_string_equal(npz_name(z, 1), "ids");
         assert_true(npz_find(z, "ids.npy", &at) && at == 1);
@@ -60,7 +57,6 @@ static void members_are_listed_and_streamed(void **state) {
     }
     buffer_free(&a);
     buffer_free(&b);
-    scratch_end(&s);
 }
 
 /* Reads all members of ARCHIVE; the first failure is the answer. */
@@ -86,9 +82,6 @@ static size_t directory_of(bytes archive) {
 }
 
 static void members_that_lie_are_named(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     fill_numbers();
     buffer good = {0}, greedy = {0};
     make_array(&good, "<f4", false, "5000, 7", numbers, sizeof numbers);
@@ -112,8 +105,8 @@ static void members_that_lie_are_named(void **state) {
         const buffer *b = cases[i].greedy ? &greedy : &good;
         inlay_error err;
         zip_item item = {"x.npy", b->data, b->size, cases[i].deflate};
-        write_zip(&s, "a.npz", &item, 1);
-        bytes archive = load(&s, "a.npz");
+        write_zip(scratch_path(state, "a.npz"), &item, 1);
+        bytes archive = load(state, "a.npz");
         if (!cases[i].greedy) assert_ok(read_all(archive, &err), &err);
         if (cases[i].field)
             store_u32((uint8_t *)(uintptr_t)archive.data + directory_of(archive) + cases[i].field, cases[i].value);
@@ -124,36 +117,31 @@ static void members_that_lie_are_named(void **state) {
     }
     buffer_free(&good);
     buffer_free(&greedy);
-    scratch_end(&s);
 }
 
 static void what_is_no_archive_is_refused(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     inlay_error err;
     npz *z;
-    assert_status(INLAY_NOT_FOUND, npz_open(scratch_path(&s, "none.npz"), &z, &err), &err);
+    assert_status(INLAY_NOT_FOUND, npz_open(scratch_path(state, "none.npz"), &z, &err), &err);
     assert_contains(err.message, "none.npz");
-    scratch_write(&s, "bad.npz", "not a zip file at all", 21);
-    assert_status(INLAY_DATA_LOSS, npz_open(scratch_path(&s, "bad.npz"), &z, &err), &err);
+    scratch_write(scratch_path(state, "bad.npz"), "not a zip file at all", 21);
+    assert_status(INLAY_DATA_LOSS, npz_open(scratch_path(state, "bad.npz"), &z, &err), &err);
     assert_contains(err.message, "bad.npz");
-    assert_status(INLAY_INVALID_ARGUMENT, npz_open(s.folder, &z, &err), &err);
+    assert_status(INLAY_INVALID_ARGUMENT, npz_open((const char *)*state, &z, &err), &err);
     assert_status(INLAY_DATA_LOSS, npz_open_bytes(bytes_make("", 0), "empty", &z, &err), &err);
     zip_item item = {"x.npy", "short", 5, false};
-    write_zip(&s, "a.npz", &item, 1);
-    bytes archive = load(&s, "a.npz");
+    write_zip(scratch_path(state, "a.npz"), &item, 1);
+    bytes archive = load(state, "a.npz");
     assert_status(INLAY_DATA_LOSS, read_all(archive, &err), &err);
     assert_contains(err.message, "a.npz#x: the member is no .npy file");
     mem_free((void *)(uintptr_t)archive.data);
-    scratch_end(&s);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_are_listed_and_streamed),
-        cmocka_unit_test(members_that_lie_are_named),
-        cmocka_unit_test(what_is_no_archive_is_refused),
+        cmocka_unit_test_setup_teardown(members_are_listed_and_streamed, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(members_that_lie_are_named, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(what_is_no_archive_is_refused, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

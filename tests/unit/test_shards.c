@@ -49,8 +49,8 @@ static void natural_order_counts(void **state) {
 }
 
 /* One row of one number says which file it is from. */
-static void write_number(scratch *s, const char *name, float number) {
-    write_npy(s, name, "<f4", false, "1, 1", &number, sizeof number);
+static void write_number(void **state, const char *name, float number) {
+    write_npy(scratch_path(state, name), "<f4", false, "1, 1", &number, sizeof number);
 }
 
 static void assert_numbers(const shard_list *list, const char *wanted) {
@@ -68,21 +68,18 @@ static void assert_numbers(const shard_list *list, const char *wanted) {
 }
 
 static void sources_come_in_natural_order_or_as_listed(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     inlay_error err;
-    mkdir(scratch_path(&s, "d"), 0777);
-    write_number(&s, "d/10.npy", 10);
-    write_number(&s, "d/2.npy", 2);
-    write_number(&s, "d/1.npy", 1);
-    scratch_write(&s, "d/.hidden", "x", 1);
-    write_number(&s, "e.npy", 5);
-    write_number(&s, "c.npy", 3);
+    mkdir(scratch_path(state, "d"), 0777);
+    write_number(state, "d/10.npy", 10);
+    write_number(state, "d/2.npy", 2);
+    write_number(state, "d/1.npy", 1);
+    scratch_write(scratch_path(state, "d/.hidden"), "x", 1);
+    write_number(state, "e.npy", 5);
+    write_number(state, "c.npy", 3);
     char paths[3][256];
-    snprintf(paths[0], sizeof paths[0], "%s", scratch_path(&s, "e.npy"));
-    snprintf(paths[1], sizeof paths[1], "%s", scratch_path(&s, "d"));
-    snprintf(paths[2], sizeof paths[2], "%s", scratch_path(&s, "c.npy"));
+    snprintf(paths[0], sizeof paths[0], "%s", scratch_path(state, "e.npy"));
+    snprintf(paths[1], sizeof paths[1], "%s", scratch_path(state, "d"));
+    snprintf(paths[2], sizeof paths[2], "%s", scratch_path(state, "c.npy"));
     const char *sources[] = {paths[0], paths[1], paths[2]};
     shard_list list;
     assert_ok(shards_open(sources, 3, &plain, &list, &err), &err);
@@ -93,15 +90,14 @@ static void sources_come_in_natural_order_or_as_listed(void **state) {
     assert_numbers(&list, "5 1 2 10 3 ");
     shards_close(&list);
 
-    scratch_write(&s, "d/notes.txt", "x", 1);
-    scratch_write(&s, "d/README", "x", 1);
+    scratch_write(scratch_path(state, "d/notes.txt"), "x", 1);
+    scratch_write(scratch_path(state, "d/README"), "x", 1);
     assert_status(INLAY_INVALID_ARGUMENT, shards_open(sources, 3, &plain, &list, &err), &err);
     assert_contains(err.message, "README, notes.txt");
-    mkdir(scratch_path(&s, "empty"), 0777);
-    const char *empty = scratch_path(&s, "empty");
+    mkdir(scratch_path(state, "empty"), 0777);
+    const char *empty = scratch_path(state, "empty");
     assert_status(INLAY_NOT_FOUND, shards_open(&empty, 1, &plain, &list, &err), &err);
     assert_status(INLAY_INVALID_ARGUMENT, shards_open(NULL, 0, &plain, &list, &err), &err);
-    scratch_end(&s);
 }
 
 /* ---- forms: element (r, c) of the matrix [ROWS, DIM] is r * DIM + c, modulo 100 */
@@ -181,10 +177,7 @@ static const struct {
 };
 
 static void arrays_of_every_type_and_order_are_read(void **state) {
-    (void)state;
     static uint8_t data[COUNT * 8];
-    scratch s;
-    scratch_begin(&s);
     for (size_t i = 0; i < sizeof stored_types / sizeof *stored_types; i++)
         for (int variant = 0; variant < 4; variant++) {
             dtype t = stored_types[i].type;
@@ -194,24 +187,20 @@ static void arrays_of_every_type_and_order_are_read(void **state) {
             snprintf(descr, sizeof descr, "%c%s", big ? '>' : '<', stored_types[i].descr);
             fill(data, t, big, fortran);
             shard_options o = {.type = t == INLAY_BFLOAT16 ? t : INLAY_INVALID_DTYPE};
-            write_npy(&s, "a.npy", descr, fortran, "700, 5", data, COUNT * dtype_size(t));
-            assert_source(scratch_path(&s, "a.npy"), &o, is_float ? t : INLAY_FLOAT32, is_float && !big, fortran);
+            write_npy(scratch_path(state, "a.npy"), descr, fortran, "700, 5", data, COUNT * dtype_size(t));
+            assert_source(scratch_path(state, "a.npy"), &o, is_float ? t : INLAY_FLOAT32, is_float && !big, fortran);
 
             buffer b = {0};
             make_array(&b, descr, fortran, "700, 5", data, COUNT * dtype_size(t));
             zip_item item = {"m.npy", b.data, b.size, (i + (size_t)variant) % 2};
-            write_zip(&s, "a.npz", &item, 1);
+            write_zip(scratch_path(state, "a.npz"), &item, 1);
             buffer_free(&b);
-            assert_source(scratch_path(&s, "a.npz#m"), &o, is_float ? t : INLAY_FLOAT32, false, fortran);
+            assert_source(scratch_path(state, "a.npz#m"), &o, is_float ? t : INLAY_FLOAT32, false, fortran);
         }
-    scratch_end(&s);
 }
 
 static void files_of_vectors_are_read(void **state) {
-    (void)state;
     static uint8_t data[COUNT * 8], file[COUNT * 8 + 8 + ROWS * 4];
-    scratch s;
-    scratch_begin(&s);
     static const struct {
         const char *name;
         dtype type;
@@ -234,34 +223,30 @@ static void files_of_vectors_are_read(void **state) {
             memcpy(file + size + cases[i].row_head, data + r * row, row);
             size += cases[i].row_head + row;
         }
-        scratch_write(&s, cases[i].name, file, size);
-        assert_source(scratch_path(&s, cases[i].name), &(shard_options){.dim = cases[i].dim}, INLAY_FLOAT32,
+        scratch_write(scratch_path(state, cases[i].name), file, size);
+        assert_source(scratch_path(state, cases[i].name), &(shard_options){.dim = cases[i].dim}, INLAY_FLOAT32,
                       cases[i].linkable, false);
     }
     fill(data, INLAY_BFLOAT16, false, false);
-    scratch_write(&s, "b.raw", data, COUNT * 2);
-    assert_source(scratch_path(&s, "b.raw"), &(shard_options){.dim = DIM, .type = INLAY_BFLOAT16}, INLAY_BFLOAT16, true,
-                  false);
-    write_npy(&s, "b.npy", "<u2", false, "700, 5", data, COUNT * 2);
-    assert_source(scratch_path(&s, "b.npy"), &(shard_options){.type = INLAY_BFLOAT16}, INLAY_BFLOAT16, true, false);
+    scratch_write(scratch_path(state, "b.raw"), data, COUNT * 2);
+    assert_source(scratch_path(state, "b.raw"), &(shard_options){.dim = DIM, .type = INLAY_BFLOAT16}, INLAY_BFLOAT16,
+                  true, false);
+    write_npy(scratch_path(state, "b.npy"), "<u2", false, "700, 5", data, COUNT * 2);
+    assert_source(scratch_path(state, "b.npy"), &(shard_options){.type = INLAY_BFLOAT16}, INLAY_BFLOAT16, true, false);
     /* What a file without a telling name is, its first bytes say. */
     fill(data, INLAY_FLOAT32, false, false);
-    write_npy(&s, "c", "<f4", false, "700, 5", data, COUNT * 4);
-    assert_source(scratch_path(&s, "c"), &plain, INLAY_FLOAT32, true, false);
-    scratch_end(&s);
+    write_npy(scratch_path(state, "c"), "<f4", false, "700, 5", data, COUNT * 4);
+    assert_source(scratch_path(state, "c"), &plain, INLAY_FLOAT32, true, false);
 }
 
 static void a_row_of_another_dimension_ends_the_reading(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     uint32_t rows[] = {2, 0, 0, 2, 0, 0, 3, 0, 0};
     float got[6];
     inlay_error err;
     shard_list list;
     shard_reader *r;
-    scratch_write(&s, "a.fvecs", rows, sizeof rows);
-    const char *path = scratch_path(&s, "a.fvecs");
+    scratch_write(scratch_path(state, "a.fvecs"), rows, sizeof rows);
+    const char *path = scratch_path(state, "a.fvecs");
     assert_ok(shards_open(&path, 1, &plain, &list, &err), &err);
     assert_ok(shard_reader_open(&list.shards[0], INLAY_FLOAT32, &r, &err), &err);
     assert_ok(shard_reader_rows(r, 0, 2, got, &err), &err);
@@ -269,7 +254,6 @@ static void a_row_of_another_dimension_ends_the_reading(void **state) {
     assert_contains(err.message, "row 2 has dimension 3");
     shard_reader_close(r);
     shards_close(&list);
-    scratch_end(&s);
 }
 
 static inlay_status give_tensor(void *user, const char *prefix, const char *key, shard_list *list, inlay_error *err) {
@@ -279,31 +263,26 @@ static inlay_status give_tensor(void *user, const char *prefix, const char *key,
 }
 
 static void a_checkpoint_tensor_is_a_shard(void **state) {
-    (void)state;
     static uint8_t data[3 + COUNT * 4];
-    scratch s;
-    scratch_begin(&s);
     inlay_error err;
     shard_list list;
     char file[256];
     fill(data + 3, INLAY_FLOAT32, true, false);
-    scratch_write(&s, "ckpt.data-00000-of-00001", data, sizeof data);
-    snprintf(file, sizeof file, "%s", s.path);
-    scratch_write(&s, "ckpt.index", "", 0);
-    const char *source = scratch_path(&s, "ckpt#a#b");
+    scratch_write(scratch_path(state, "ckpt.data-00000-of-00001"), data, sizeof data);
+    snprintf(file, sizeof file, "%s", scratch_path(state, "ckpt.data-00000-of-00001"));
+    scratch_write(scratch_path(state, "ckpt.index"), "", 0);
+    const char *source = scratch_path(state, "ckpt#a#b");
     assert_source(source, &(shard_options){.checkpoint = give_tensor, .user = file}, INLAY_FLOAT32, false, false);
     assert_status(INLAY_UNIMPLEMENTED, shards_open(&source, 1, &plain, &list, &err), &err);
-    scratch_write(&s, "ckpt.data-00000-of-00001", data, sizeof data - 1);
-    source = scratch_path(&s, "ckpt#a#b");
+    scratch_write(scratch_path(state, "ckpt.data-00000-of-00001"), data, sizeof data - 1);
+    source = scratch_path(state, "ckpt#a#b");
     assert_status(INLAY_DATA_LOSS,
                   shards_open(&source, 1, &(shard_options){.checkpoint = give_tensor, .user = file}, &list, &err),
                   &err);
     assert_contains(err.message, "reaches beyond the file's 14002 bytes");
-    scratch_end(&s);
 }
 
 static void shapes_that_are_no_rows_are_refused(void **state) {
-    (void)state;
     static const struct {
         const char *dims;
         size_t count;
@@ -319,14 +298,12 @@ static void shapes_that_are_no_rows_are_refused(void **state) {
         {"0,", 0, -1, 0, "dimension"},
         {"0, 0", 0, -1, 0, "dimension"},
     };
-    scratch s;
-    scratch_begin(&s);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float data[6] = {0};
         inlay_error err;
         shard_list list;
-        write_npy(&s, "a.npy", "<f4", true, cases[i].dims, data, cases[i].count * 4);
-        const char *path = scratch_path(&s, "a.npy");
+        write_npy(scratch_path(state, "a.npy"), "<f4", true, cases[i].dims, data, cases[i].count * 4);
+        const char *path = scratch_path(state, "a.npy");
         bool good = cases[i].rows >= 0;
         assert_status(good ? INLAY_OK : INLAY_INVALID_ARGUMENT, shards_open(&path, 1, &plain, &list, &err), &err);
         if (!good) {
@@ -338,11 +315,9 @@ static void shapes_that_are_no_rows_are_refused(void **state) {
         assert_false(list.shards[0].transposed);
         shards_close(&list);
     }
-    scratch_end(&s);
 }
 
 static void shards_that_do_not_fit_name_both_files(void **state) {
-    (void)state;
     static const struct {
         const char *descr, *dims;
         size_t size;
@@ -366,19 +341,17 @@ static void shards_that_do_not_fit_name_both_files(void **state) {
         {"<f8", "0,", 0, 0, 0, INLAY_OK, NULL, NULL},
         {"<f8", "0, 3", 0, 0, 0, INLAY_OK, NULL, NULL},
     };
-    scratch s;
-    scratch_begin(&s);
     char paths[2][256];
     const char *sources[] = {paths[1], paths[0]};
-    snprintf(paths[0], sizeof paths[0], "%s", scratch_path(&s, "a.npy"));
-    snprintf(paths[1], sizeof paths[1], "%s", scratch_path(&s, "b.npy"));
+    snprintf(paths[0], sizeof paths[0], "%s", scratch_path(state, "a.npy"));
+    snprintf(paths[1], sizeof paths[1], "%s", scratch_path(state, "b.npy"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t data[64] = {0};
         inlay_error err;
         shard_list list;
         shard_options o = {.dim = cases[i].dim, .type = cases[i].type};
-        write_npy(&s, "a.npy", "<f4", false, "1, 3", data, 12);
-        write_npy(&s, "b.npy", cases[i].descr, false, cases[i].dims, data, cases[i].size);
+        write_npy(scratch_path(state, "a.npy"), "<f4", false, "1, 3", data, 12);
+        write_npy(scratch_path(state, "b.npy"), cases[i].descr, false, cases[i].dims, data, cases[i].size);
         assert_status(cases[i].status, shards_open(sources, 2, &o, &list, &err), &err);
         if (cases[i].status == INLAY_OK) {
             assert_int_equal(list.dim, 3);
@@ -390,13 +363,9 @@ static void shards_that_do_not_fit_name_both_files(void **state) {
             assert_int_equal(list.count, 0);
         }
     }
-    scratch_end(&s);
 }
 
 static void an_archive_gives_its_float_members(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     float numbers[3] = {10, 2, 7};
     buffer b[4] = {0};
     make_array(&b[0], "<f4", false, "1, 1", &numbers[0], 4);
@@ -407,47 +376,43 @@ static void an_archive_gives_its_float_members(void **state) {
                         {"arr_2.npy", b[1].data, b[1].size, true},
                         {"ids.npy", b[2].data, b[2].size, true},
                         {"objects.npy", b[3].data, b[3].size, true}};
-    write_zip(&s, "a.npz", items, 4);
-    write_zip(&s, "b.npz", items + 2, 2);
+    write_zip(scratch_path(state, "a.npz"), items, 4);
+    write_zip(scratch_path(state, "b.npz"), items + 2, 2);
     inlay_error err;
     shard_list list;
-    const char *path = scratch_path(&s, "a.npz");
+    const char *path = scratch_path(state, "a.npz");
     assert_ok(shards_open(&path, 1, &plain, &list, &err), &err);
     assert_numbers(&list, "2 10 ");
     assert_contains(list.shards[0].name, "a.npz#arr_2");
     assert_string_equal(list.shards[0].member, "arr_2");
     shards_close(&list);
-    path = scratch_path(&s, "b.npz");
+    path = scratch_path(state, "b.npz");
     assert_status(INLAY_NOT_FOUND, shards_open(&path, 1, &plain, &list, &err), &err);
     assert_contains(err.message, "no array of floats (arrays there: ids, objects)");
-    path = scratch_path(&s, "a.npz#other");
+    path = scratch_path(state, "a.npz#other");
     assert_status(INLAY_NOT_FOUND, shards_open(&path, 1, &plain, &list, &err), &err);
     assert_contains(err.message, "(arrays there: arr_10, arr_2, ids, objects)");
-    path = scratch_path(&s, "a.npz#objects");
+    path = scratch_path(state, "a.npz#objects");
     assert_status(INLAY_UNIMPLEMENTED, shards_open(&path, 1, &plain, &list, &err), &err);
-    path = scratch_path(&s, "c.npz#x");
+    path = scratch_path(state, "c.npz#x");
     assert_status(INLAY_NOT_FOUND, shards_open(&path, 1, &plain, &list, &err), &err);
     assert_contains(err.message, "no such file, archive member or checkpoint tensor");
     for (int i = 0; i < 4; i++) buffer_free(&b[i]);
-    scratch_end(&s);
 }
 
 static void a_source_that_changes_is_noticed(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     inlay_error err;
     shard_list list;
     float numbers[2] = {0};
-    write_npy(&s, "a.npy", "<f4", false, "2, 1", numbers, 8);
-    const char *path = scratch_path(&s, "a.npy");
+    write_npy(scratch_path(state, "a.npy"), "<f4", false, "2, 1", numbers, 8);
+    const char *path = scratch_path(state, "a.npy");
     assert_ok(shards_open(&path, 1, &plain, &list, &err), &err);
     assert_ok(shard_check_unchanged(&list.shards[0], &err), &err);
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000}};
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
     assert_status(INLAY_FAILED_PRECONDITION, shard_check_unchanged(&list.shards[0], &err), &err);
     assert_contains(err.message, "a.npy: changed while");
-    write_number(&s, "a.npy", 1);
+    write_number(state, "a.npy", 1);
     assert_status(INLAY_FAILED_PRECONDITION, shard_check_unchanged(&list.shards[0], &err), &err);
     assert_contains(err.message, "bytes before");
     shard_reader *r;
@@ -455,41 +420,36 @@ static void a_source_that_changes_is_noticed(void **state) {
     unlink(path);
     assert_status(INLAY_NOT_FOUND, shard_check_unchanged(&list.shards[0], &err), &err);
     shards_close(&list);
-    scratch_end(&s);
 }
 
 static void files_of_no_known_kind_are_named(void **state) {
-    (void)state;
-    scratch s;
-    scratch_begin(&s);
     inlay_error err;
     shard_list list;
-    scratch_write(&s, "a.txt", "some text", 9);
-    const char *path = scratch_path(&s, "a.txt");
+    scratch_write(scratch_path(state, "a.txt"), "some text", 9);
+    const char *path = scratch_path(state, "a.txt");
     assert_status(INLAY_INVALID_ARGUMENT, shards_open(&path, 1, &plain, &list, &err), &err);
     assert_contains(err.message, "a.txt: is of no known kind");
-    path = scratch_path(&s, "none.npy");
+    path = scratch_path(state, "none.npy");
     assert_status(INLAY_NOT_FOUND, shards_open(&path, 1, &plain, &list, &err), &err);
-    scratch_write(&s, "a.npy", "some text", 9);
-    path = scratch_path(&s, "a.npy");
+    scratch_write(scratch_path(state, "a.npy"), "some text", 9);
+    path = scratch_path(state, "a.npy");
     assert_status(INLAY_DATA_LOSS, shards_open(&path, 1, &plain, &list, &err), &err);
     assert_contains(err.message, "not a .npy file");
-    scratch_end(&s);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(natural_order_counts),
-        cmocka_unit_test(sources_come_in_natural_order_or_as_listed),
-        cmocka_unit_test(arrays_of_every_type_and_order_are_read),
-        cmocka_unit_test(files_of_vectors_are_read),
-        cmocka_unit_test(a_row_of_another_dimension_ends_the_reading),
-        cmocka_unit_test(a_checkpoint_tensor_is_a_shard),
-        cmocka_unit_test(shapes_that_are_no_rows_are_refused),
-        cmocka_unit_test(shards_that_do_not_fit_name_both_files),
-        cmocka_unit_test(an_archive_gives_its_float_members),
-        cmocka_unit_test(a_source_that_changes_is_noticed),
-        cmocka_unit_test(files_of_no_known_kind_are_named),
+        cmocka_unit_test_setup_teardown(sources_come_in_natural_order_or_as_listed, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(arrays_of_every_type_and_order_are_read, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(files_of_vectors_are_read, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_row_of_another_dimension_ends_the_reading, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_checkpoint_tensor_is_a_shard, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(shapes_that_are_no_rows_are_refused, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(shards_that_do_not_fit_name_both_files, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(an_archive_gives_its_float_members, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_source_that_changes_is_noticed, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(files_of_no_known_kind_are_named, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
