@@ -200,7 +200,13 @@ static inlay_status about(const reading *in, inlay_status code, const char *what
                    dtype_name((dtype)in->head.type), what);
 }
 
+static inlay_status too_few(const reading *in, inlay_error *err) {
+    return about(in, INLAY_DATA_LOSS, "has too few values", err);
+}
+
+/* SIZE bytes are to be made of fewer stored values. */
 static inlay_status check_limit(const reading *in, uint64_t size, inlay_error *err) {
+    if (in->options->exact) return too_few(in, err);
     uint64_t limit = in->options->limit ? in->options->limit : DEFAULT_LIMIT;
     if (size <= limit) return INLAY_OK;
     return about(in, INLAY_RESOURCE_EXHAUSTED, "needs more memory than is allowed for one that is not stored in full",
@@ -304,6 +310,7 @@ static inlay_status read_numbers(const reading *in, tensor **out, inlay_error *e
     inlay_status status = fill_values(in, &f, err);
     if (status == INLAY_OK && (size_t)(f.next - (*out)->data) % dtype_size((dtype)in->head.type))
         status = about(in, INLAY_DATA_LOSS, "has half of a complex value", err);
+    if (status == INLAY_OK && f.next != f.end && in->options->exact) status = too_few(in, err);
     if (status == INLAY_OK) {
         repeat_last(&f, (*out)->data, dtype_size((dtype)in->head.type));
         return INLAY_OK;
@@ -366,21 +373,36 @@ static inlay_status read_strings(const reading *in, tensor **out, inlay_error *e
     return status;
 }
 
+static inlay_status read_values(reading *in, tensor **out, inlay_error *err) {
+    dtype type = (dtype)in->head.type;
+    if (!shape_elements(&in->head.dims, &in->count))
+        return about(in, INLAY_INVALID_ARGUMENT, "does not exist: its shape is unknown or too large", err);
+    if ((size_t)type >= sizeof lists / sizeof *lists || lists[type].number == 0)
+        return about(in, INLAY_UNIMPLEMENTED, "has values that cannot be read", err);
+    in->list = lists[type];
+    if (!mul_u64((uint64_t)in->count, dtype_size(type), &in->size) || in->size > INT64_MAX)
+        return about(in, INLAY_INVALID_ARGUMENT, "is too large", err);
+    return type == INLAY_STRING ? read_strings(in, out, err) : read_numbers(in, out, err);
+}
+
+static const tensor_proto_options plain;
+
 inlay_status tensor_proto_read(wire_reader message, const tensor_proto_options *options, tensor **out,
                                inlay_error *err) {
-    static const tensor_proto_options plain;
     *out = NULL;
     reading in = {.message = message, .options = options ? options : &plain};
     TRY(read_checked_header(message, &in.head, err));
-    dtype type = (dtype)in.head.type;
-    if (!shape_elements(&in.head.dims, &in.count))
-        return about(&in, INLAY_INVALID_ARGUMENT, "does not exist: its shape is unknown or too large", err);
-    if ((size_t)type >= sizeof lists / sizeof *lists || lists[type].number == 0)
-        return about(&in, INLAY_UNIMPLEMENTED, "has values that cannot be read", err);
-    in.list = lists[type];
-    if (!mul_u64((uint64_t)in.count, dtype_size(type), &in.size) || in.size > INT64_MAX)
-        return about(&in, INLAY_INVALID_ARGUMENT, "is too large", err);
-    return type == INLAY_STRING ? read_strings(&in, out, err) : read_numbers(&in, out, err);
+    return read_values(&in, out, err);
+}
+
+inlay_status tensor_proto_read_values(wire_reader message, dtype type, const shape *dims,
+                                      const tensor_proto_options *options, tensor **out, inlay_error *err) {
+    *out = NULL;
+    reading in = {.message = message, .options = options ? options : &plain};
+    TRY(read_header(message, &in.head, err));
+    in.head.type = (int)type;
+    in.head.dims = *dims;
+    return read_values(&in, out, err);
 }
 
 /* ---- writing */

@@ -11,6 +11,7 @@ typedef struct tensor_proto_options {
     uint64_t limit;     /* bytes that a tensor may take when its message does not spell all of them out (a few values
                            may stand for billions); 0: 1 GiB */
     mem_budget *budget; /* charged with what is allocated; may be NULL */
+    bool exact;         /* a list of values that is too short is DATA_LOSS: none are repeated or taken as zero */
 
     /* Who keeps the message's bytes. With RETAIN, large contents are used in place, at whatever alignment they have:
      * RETAIN(USER) is called once for each such tensor, RELEASE(USER) at its end. */
@@ -30,6 +31,11 @@ tensor_proto_options tensor_proto_in_map(file_map *mapped);
  * values, rank beyond 16). */
 inlay_status tensor_proto_read(wire_reader message, const tensor_proto_options *options, tensor **out,
                                inlay_error *err);
+
+/* The same for a message that does not say dtype and shape (V1 checkpoints keep them elsewhere): what it says of them is
+ * ignored. */
+inlay_status tensor_proto_read_values(wire_reader message, dtype type, const shape *dims,
+                                      const tensor_proto_options *options, tensor **out, inlay_error *err);
 
 /* The dtype and shape alone, whatever the values are. The shape may be partly unknown. */
 inlay_status tensor_proto_read_header(wire_reader message, dtype *type, shape *dims, inlay_error *err);
