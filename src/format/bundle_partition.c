@@ -65,24 +65,14 @@ inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bund
     return status;
 }
 
-/* The parts must cover WANTED, and no two of them may overlap. */
 static inlay_status check_cover(const bundle *b, const bundle_entry *whole, const slice_part *parts, const box *wanted,
                                 inlay_error *err) {
-    size_t n = whole->n_slices;
-    box *boxes = mem_array(n, sizeof *boxes);
+    box *boxes = mem_array(whole->n_slices, sizeof *boxes);
     if (!boxes) return fail_memory(err);
-    uint64_t covered = 0;
-    for (size_t i = 0; i < n; i++) {
-        boxes[i] = parts[i].place;
-        box common;
-        if (box_intersect(wanted, &parts[i].place, &common)) covered += (uint64_t)box_elements(&common);
-    }
-    bool apart = boxes_are_apart(boxes, n);
+    for (size_t i = 0; i < whole->n_slices; i++) boxes[i] = parts[i].place;
+    const char *wrong = boxes_cover(boxes, whole->n_slices, wanted);
     mem_free(boxes);
-    if (!apart) return bad_slices(b, whole, "its slices overlap", "", err);
-    if (covered != (uint64_t)box_elements(wanted))
-        return bad_slices(b, whole, "its slices do not cover what is asked for: a part is missing", "", err);
-    return INLAY_OK;
+    return wrong ? bad_slices(b, whole, wrong, "", err) : INLAY_OK;
 }
 
 static inlay_status put_together(bundle *b, const bundle_entry *whole, const slice_part *parts, const box *wanted,
@@ -163,18 +153,12 @@ static inlay_status read_part(bundle *b, const bundle_entry *entry, const box *p
 inlay_status bundle_read_slice(bundle *b, const bundle_entry *entry, bytes spec, tensor **out, inlay_error *err) {
     *out = NULL;
     if (spec.size == 0) return bundle_read(b, entry, out, err);
-    shape dims;
-    tensor_slice slice;
     box part;
-    TRY(slice_spec_parse(spec, &dims, &slice, err));
-    char key[KEY_TEXT], text[SHAPE_TEXT];
-    if (!shape_equal(&dims, &entry->dims))
-        return fail_at(err, INLAY_INVALID_ARGUMENT, b->index_path, -1,
-                       "%s: the shape in \"%.*s\" is not the stored one, %s", key_text(entry->key, key),
-                       (int)min_size(spec.size, 200), (const char *)spec.data, shape_text(&entry->dims, text));
-    if (!box_of_slice(&slice, &dims, &part))
-        return fail_at(err, INLAY_INVALID_ARGUMENT, b->index_path, -1, "%s: the slice \"%.*s\" goes beyond the shape",
-                       key_text(entry->key, key), (int)min_size(spec.size, 200), (const char *)spec.data);
+    char key[KEY_TEXT];
+    inlay_error wrong;
+    inlay_status status = box_of_spec(spec, &entry->dims, &part, &wrong);
+    if (status != INLAY_OK)
+        return fail_at(err, status, b->index_path, -1, "%s: %s", key_text(entry->key, key), wrong.message);
     if (entry->n_slices > 0) return bundle_read_partitioned(b, entry, &part, out, err);
     return read_part(b, entry, &part, out, err);
 }

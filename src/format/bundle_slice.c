@@ -299,6 +299,33 @@ bool boxes_are_apart(box *boxes, size_t n) {
     return true;
 }
 
+const char *boxes_cover(box *boxes, size_t n, const box *wanted) {
+    uint64_t covered = 0;
+    box common;
+    for (size_t i = 0; i < n; i++)
+        if (box_intersect(wanted, &boxes[i], &common)) covered += (uint64_t)box_elements(&common);
+    if (!boxes_are_apart(boxes, n)) return "its slices overlap";
+    return covered == (uint64_t)box_elements(wanted) ? NULL
+                                                     : "its slices do not cover what is asked for: one is missing";
+}
+
+inlay_status box_of_spec(bytes spec, const shape *whole, box *out, inlay_error *err) {
+    shape dims;
+    tensor_slice slice;
+    char text[SHAPE_TEXT];
+    *out = box_of_shape(whole);
+    if (spec.size == 0) return INLAY_OK;
+    TRY(slice_spec_parse(spec, &dims, &slice, err));
+    int quoted = (int)min_size(spec.size, 200);
+    if (!shape_equal(&dims, whole))
+        return fail(err, INLAY_INVALID_ARGUMENT, "the shape in \"%.*s\" is not the stored one, %s", quoted,
+                    (const char *)spec.data, shape_text(whole, text));
+    if (!box_of_slice(&slice, whole, out))
+        return fail(err, INLAY_INVALID_ARGUMENT, "the slice \"%.*s\" goes beyond the shape", quoted,
+                    (const char *)spec.data);
+    return INLAY_OK;
+}
+
 /* Bytes from the start of the array that holds HOLDER to the element at START. */
 static uint64_t offset_in(const box *holder, const int64_t *start, size_t width) {
     uint64_t index = 0;

@@ -47,6 +47,14 @@ int64_t box_elements(const box *b);                       /* of a box within a t
 /* False when two of N boxes (of one tensor) share an element. Sorts BOXES. */
 bool boxes_are_apart(box *boxes, size_t n);
 
+/* NULL when the N boxes (of one tensor) hold every element of WANTED and no two of them share one; else what is wrong.
+ * Sorts BOXES. */
+const char *boxes_cover(box *boxes, size_t n, const box *wanted);
+
+/* The part of a tensor of shape WHOLE that SPEC asks for; all of it when SPEC is empty. INVALID_ARGUMENT says what is
+ * wrong with SPEC. */
+inlay_status box_of_spec(bytes spec, const shape *whole, box *out, inlay_error *err);
+
 /* Copies the elements of PART, each of WIDTH bytes, from FROM, which holds the box FROM_BOX in C order, to TO, which
  * holds TO_BOX. PART lies in both. */
 void box_copy(const box *part, size_t width, const uint8_t *from, const box *from_box, uint8_t *to, const box *to_box);

@@ -2,6 +2,7 @@
 #include "base/crc32c.h"
 #include "base/num.h"
 #include "format/bundle_entry.h"
+#include "format/checkpoint.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,26 +37,26 @@ static inlay_status save_tensor(const tensor *t, const char *path) {
     return status;
 }
 
-/* dump PREFIX FOLDER: a line "key dtype dims slices file" for each tensor, its values in FOLDER/NUMBER. */
+/* dump CHECKPOINT FOLDER: a line "key dtype dims slices file" for each tensor, its values in FOLDER/NUMBER. */
 static inlay_status dump(char **args) {
-    bundle *b;
-    TRY(bundle_open(args[0], false, &b, &err));
+    checkpoint *c;
+    TRY(checkpoint_open(args[0], false, &c, &err));
     inlay_status status = INLAY_OK;
-    for (size_t i = 0; i < bundle_count(b) && status == INLAY_OK; i++) {
-        const bundle_entry *e = bundle_at(b, i);
+    for (size_t i = 0; i < checkpoint_count(c) && status == INLAY_OK; i++) {
+        checkpoint_tensor e = checkpoint_at(c, i);
         char path[4096];
         snprintf(path, sizeof path, "%s/%zu", args[1], i);
         tensor *t;
-        TRY_TO(done, bundle_read(b, e, &t, &err));
-        print_hex(e->key);
-        printf(" %s", dtype_name(e->type));
+        TRY_TO(done, checkpoint_read(c, e.key, bytes_of(""), &t, &err));
+        print_hex(e.key);
+        printf(" %s", dtype_name(t->type));
         print_shape(&t->dims);
-        printf(" %zu %zu\n", e->n_slices, i);
+        printf(" %zu %zu\n", e.n_slices, i);
         status = save_tensor(t, path);
         tensor_release(t);
     }
 done:
-    bundle_close(b);
+    checkpoint_close(c);
     return status;
 }
 
@@ -74,21 +75,19 @@ static inlay_status list(char **args) {
     return INLAY_OK;
 }
 
-/* slice PREFIX KEY SPEC FILE */
+/* slice CHECKPOINT KEY SPEC FILE */
 static inlay_status slice(char **args) {
-    bundle *b;
+    checkpoint *c;
     tensor *t = NULL;
     inlay_status status;
-    TRY(bundle_open(args[0], false, &b, &err));
-    const bundle_entry *e = bundle_find(b, bytes_of(args[1]));
-    if (!e) TRY_TO(done, fail(&err, INLAY_NOT_FOUND, "no key %s", args[1]));
-    TRY_TO(done, bundle_read_slice(b, e, bytes_of(args[2]), &t, &err));
+    TRY(checkpoint_open(args[0], false, &c, &err));
+    TRY_TO(done, checkpoint_read(c, bytes_of(args[1]), bytes_of(args[2]), &t, &err));
     print_shape(&t->dims);
     printf("\n");
     TRY_TO(done, save_tensor(t, args[3]));
 done:
     tensor_release(t);
-    bundle_close(b);
+    checkpoint_close(c);
     return status;
 }
 

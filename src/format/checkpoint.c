@@ -1,0 +1,87 @@
+#include "format/checkpoint.h"
+
+#include "format/bundle_entry.h"
+
+struct checkpoint {
+    char *path;
+    bundle *bundle;
+    checkpoint_v1 *old;
+};
+
+/* PATH without ".index", when it ends so and is a file. */
+static char *prefix_of(const char *path) {
+    char *prefix = mem_strdup(path);
+    size_t size = strlen(path);
+    if (prefix && size > 6 && strcmp(path + size - 6, ".index") == 0 && file_exists(path)) prefix[size - 6] = 0;
+    return prefix;
+}
+
+inlay_status checkpoint_open(const char *path, bool copy, checkpoint **out, inlay_error *err) {
+    *out = NULL;
+    checkpoint *c = mem_zalloc(1, sizeof *c);
+    if (!c) return fail_memory(err);
+    inlay_status status;
+    char *index = NULL;
+    c->path = prefix_of(path);
+    if (!c->path || !(index = bundle_index_path(c->path))) TRY_TO(done, fail_memory(err));
+    if (file_exists(index))
+        TRY_TO(done, bundle_open(c->path, copy, &c->bundle, err));
+    else
+        TRY_TO(done, checkpoint_v1_open(c->path, copy, &c->old, err));
+    *out = c;
+done:
+    mem_free(index);
+    if (status != INLAY_OK) checkpoint_close(c);
+    return status;
+}
+
+void checkpoint_close(checkpoint *c) {
+    if (!c) return;
+    bundle_close(c->bundle);
+    checkpoint_v1_close(c->old);
+    mem_free(c->path);
+    mem_free(c);
+}
+
+static checkpoint_tensor tensor_of(const bundle_entry *e) {
+    return (checkpoint_tensor){e->key, e->type, e->dims, e->n_slices};
+}
+
+size_t checkpoint_count(const checkpoint *c) {
+    return c->bundle ? bundle_count(c->bundle) : checkpoint_v1_count(c->old);
+}
+
+checkpoint_tensor checkpoint_at(const checkpoint *c, size_t index) {
+    return c->bundle ? tensor_of(bundle_at(c->bundle, index)) : *checkpoint_v1_at(c->old, index);
+}
+
+bool checkpoint_find(const checkpoint *c, bytes key, checkpoint_tensor *out) {
+    if (c->bundle) {
+        const bundle_entry *e = bundle_find(c->bundle, key);
+        if (e) *out = tensor_of(e);
+        return e;
+    }
+    const checkpoint_tensor *t = checkpoint_v1_find(c->old, key);
+    if (t) *out = *t;
+    return t;
+}
+
+inlay_status checkpoint_read(checkpoint *c, bytes key, bytes spec, tensor **out, inlay_error *err) {
+    *out = NULL;
+    if (c->bundle) {
+        const bundle_entry *e = bundle_find(c->bundle, key);
+        if (e) return bundle_read_slice(c->bundle, e, spec, out, err);
+    } else {
+        const checkpoint_tensor *t = checkpoint_v1_find(c->old, key);
+        if (t) return checkpoint_v1_read(c->old, t, spec, out, err);
+    }
+    char text[KEY_TEXT];
+    return fail_at(err, INLAY_NOT_FOUND, c->path, -1, "no tensor %s in the checkpoint", key_text(key, text));
+}
+
+bundle *checkpoint_bundle(const checkpoint *c) {
+    return c->bundle;
+}
+checkpoint_v1 *checkpoint_old(const checkpoint *c) {
+    return c->old;
+}
