@@ -25,6 +25,9 @@ import numpy as np
 import tensorflow as tf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tools"))
+from repeatable import make_repeatable
+
 VOCABULARY = 20_000
 DIMENSIONS = 128
 CONTEXT_EXPONENT = 0.75
@@ -244,23 +247,6 @@ class Extractor(tf.Module):
         return {"embedding": total / tf.maximum(mass, 1e-12)}
 
 
-def make_bytes_repeatable(folder):
-    """Takes out of a SavedModel what is drawn at random whenever it is saved."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    path = os.path.join(folder, "saved_model.pb")
-    with open(path, "rb") as file:
-        model = saved_model_pb2.SavedModel.FromString(file.read())
-    for function in model.meta_graphs[0].graph_def.library.function:
-        for node in function.node_def:
-            values = node.attr["value"].tensor.string_val if node.op == "Const" else []
-            for i, value in enumerate(values):
-                values[i] = re.sub(rb"^_temp_[0-9a-f]{32}/part$", b"_temp_" + b"0" * 32 + b"/part", value)
-    with open(path, "wb") as file:
-        file.write(model.SerializeToString(deterministic=True))
-    os.remove(os.path.join(folder, "fingerprint.pb"))
-
-
 def save(folder, vocabulary, vectors, weights):
     folder = os.path.abspath(folder)
     shutil.rmtree(folder, ignore_errors=True)
@@ -270,7 +256,7 @@ def save(folder, vocabulary, vectors, weights):
             file.write(b"\n".join(vocabulary.tolist()) + b"\n")
         extractor = Extractor("stems.txt", vectors, weights)
         tf.saved_model.save(extractor, folder, signatures={"serving_default": extractor.embed})
-    make_bytes_repeatable(folder)
+    make_repeatable(folder)
 
 
 def save_licence(wordnet, path):
