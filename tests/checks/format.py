@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Every C and C++ file is as clang-format writes it; every file ends in one newline and has no trailing blanks."""
+"""C and C++ are as clang-format writes them; text files end in one newline, without trailing blanks or wide lines."""
 
 import concurrent.futures
 import os
 
 import check
 
-TEXT = ("*.c", "*.h", "*.cc", "*.py", "*.sh", "*.md", "*.txt", "*.cmake", "*.json", "*.proto", "Makefile")
+TEXT = ("*.c", "*.h", "*.cc", "*.py", "*.sh", "*.md", "*.txt", "*.cmake", "*.json", "*.proto", "Makefile", "tests/run", ".ci/run")
 
 
 def formatted(name):
@@ -23,6 +23,9 @@ for text in check.files(*TEXT):
     content = check.read(text)
     wrong = [str(n) for n, line in enumerate(content.split("\n"), 1) if line != line.rstrip()]
     check.expect(not wrong, f"{text}: trailing blanks in line " + ", ".join(wrong[:5]))
+    if text.endswith((".py", ".sh", "/run")):
+        wide = [str(n) for n, line in enumerate(content.split("\n"), 1) if len(line) > 130]
+        check.expect(not wide, f"{text}: more than 130 columns in line " + ", ".join(wide[:5]))
     check.expect(not content or (content.endswith("\n") and not content.endswith("\n\n")),
                  f"{text}: must end in one newline")
 check.finish()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Each header compiles by itself, and twice; the public one also as C99 with -pedantic and as C++.
 
-A header without an include guard is a body that kernels include once a variant, after defining its macros; only kernel/ has such."""
+A header without an include guard is a body that kernels include once a variant, after defining its macros; only
+kernel/ has such."""
 
 import concurrent.futures
 import os

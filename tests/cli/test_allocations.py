@@ -1,0 +1,88 @@
+"""Every allocation of the program fails in turn, the libraries' included: one clear error or the right result, no crash."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from conftest import FULL, PROGRAM, needs, one_line, tree
+
+MODULE = pathlib.Path(os.environ.get("INLAY_BUILD", "build/debug")) / "tests/libfailing_malloc.so"
+
+pytestmark = needs("fuse", "query", "show")
+
+
+def run_failing(number, args, scratch):
+    """Runs the program with allocation NUMBER failing (0: none); the result, and how many allocations there were."""
+    count = scratch / "count"
+    count.unlink(missing_ok=True)
+    env = dict(os.environ, LD_PRELOAD=str(MODULE.resolve()), FAIL_ALLOCATION=str(number),
+               ALLOCATION_COUNT=str(count), INLAY_THREADS="1")
+    done = subprocess.run([os.path.abspath(PROGRAM), *map(str, args)], env=env, cwd=scratch, capture_output=True,
+                          text=True, errors="replace", timeout=60, check=False)
+    return done, int(count.read_text()) if count.exists() else -1
+
+
+def numbers(total):
+    """All allocations in a full run, else the first ones and a spread of the rest."""
+    if FULL or total <= 150:
+        return range(1, total + 1)
+    return sorted(set(range(1, 61)) | set(range(61, total + 1, max(1, total // 140))))
+
+
+def check_every_allocation(args, scratch, check, prepare=lambda: None):
+    prepare()
+    done, total = run_failing(0, args, scratch)
+    assert done.returncode == 0, done.stderr
+    assert total > 10, "the interposer counted nothing"
+    check(done, 0)
+    failures = 0
+    for number in numbers(total):
+        prepare()
+        done, _ = run_failing(number, args, scratch)
+        assert done.returncode in (0, 1), f"allocation {number} of {total}: exit code {done.returncode}: {done.stderr}"
+        if done.returncode == 1:
+            failures += 1
+            assert one_line(done.stderr), f"allocation {number}: {done.stderr!r}"
+            assert "memory" in done.stderr, f"allocation {number}: {done.stderr!r}"
+        check(done, number)
+    assert failures > 5, "hardly any allocation mattered"
+
+
+@pytest.fixture
+def model(inlay, tmp_path, shards):
+    inlay.ok("fuse", "--embeddings", shards, "--labels", tmp_path / "labels.txt", "-o", tmp_path / "made",
+             "--shards", "copy")
+    return tmp_path / "made"
+
+
+def test_fuse(tmp_path, shards):
+    target, seen = tmp_path / "model", []
+
+    def check(done, number):
+        files = tree(target)
+        if done.returncode == 0:
+            assert files
+            files.pop("assets.extra/inlay.json")
+            seen.append(files)
+            assert files == seen[0], f"allocation {number} gave another model"
+        else:
+            assert not files, f"allocation {number} left part of a model"
+        left = [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
+        assert not left, f"allocation {number} left {left}"
+
+    check_every_allocation(["fuse", "--embeddings", shards, "--labels", tmp_path / "labels.txt", "-o", target,
+                            "--shards", "copy"], tmp_path, check, lambda: shutil.rmtree(target, ignore_errors=True))
+
+
+@pytest.mark.parametrize("args", [["show"], ["query", "--inputs", "query=query.npy", "--json"]], ids=lambda a: a[0])
+def test_reading_a_model(tmp_path, model, args):
+    seen = []
+
+    def check(done, number):
+        if done.returncode == 0:
+            seen.append(done.stdout)
+            assert done.stdout == seen[0], f"allocation {number} gave another answer"
+
+    check_every_allocation([args[0], model, *args[1:]], tmp_path, check)
