@@ -1,4 +1,4 @@
-/* Pattern, rewrite and text in one input, cut at the first two newlines. */
+/* Pattern, rewrite and text in one input, cut at the first two newlines. Covers: src/kernel/regex/regex.cc */
 #include "base/alloc.h"
 #include "kernel/regex/regex.h"
 
