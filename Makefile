@@ -31,10 +31,14 @@ install: build
 	@cmake --install build/release --prefix $(PREFIX) >/dev/null
 	@echo "installed in $(DESTDIR)$(PREFIX)"
 
+# The man pages and completions, from the program's own tables.
+man: build
+	@tools/man build/release/inlay
+
 clean:
 	rm -rf build
 
 deps-build deps-test deps-demo deps-bench:
 	@tools/deps $(@:deps-%=%)
 
-.PHONY: build demo test test-full bench fuzz install clean deps-build deps-test deps-demo deps-bench
+.PHONY: build demo test test-full bench fuzz install man clean deps-build deps-test deps-demo deps-bench
