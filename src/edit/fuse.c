@@ -1,9 +1,11 @@
 #include "edit/fuse.h"
 
 #include "base/alloc.h"
+#include "edit/fuse_check.h"
 #include "edit/fuse_data.h"
 #include "edit/fuse_extractor.h"
 #include "edit/fuse_paths.h"
+#include "edit/manifest.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -167,7 +169,9 @@ static inlay_status write_model(fuse_job *j, inlay_error *err) {
     TRY(write_graph(j, err));
     bool objects = j->extractor.form == FUSE_OBJECTS;
     if (objects) TRY(fuse_data_add_string(&j->data, objects_key, buffer_bytes(&j->checkpoint_objects), err));
-    return fuse_data_finish(&j->data, objects ? objects_key : NULL, err);
+    TRY(fuse_data_finish(&j->data, objects ? objects_key : NULL, err));
+    TRY(manifest_write(&j->data, err));
+    return fuse_check(&j->data, j->o->check_rows, err);
 }
 
 /* The model is in place: what was to be moved goes. */

@@ -15,12 +15,6 @@ typedef struct fuse_file {
     bool converted;
 } fuse_file;
 
-/* A range of a data file that the index covers with a checksum. */
-typedef struct fuse_range {
-    int32_t shard;
-    uint64_t offset, size;
-} fuse_range;
-
 typedef struct fuse_data {
     const inlay_fuse_options *options;
     const fuse_extractor *extractor;
