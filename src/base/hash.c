@@ -100,3 +100,60 @@ uint64_t hash_fingerprint_concat64(uint64_t a, uint64_t b) {
     uint64_t mixed = a ^ factor ^ fold(b * factor) * factor;
     return fold(fold(mixed * factor) * factor);
 }
+
+/* ---- SipHash-2-4 */
+
+static uint64_t rotate_left(uint64_t v, int n) {
+    return v << n | v >> (64 - n);
+}
+
+static void sip_round(uint64_t v[4]) {
+    v[0] += v[1];
+    v[1] = rotate_left(v[1], 13) ^ v[0];
+    v[0] = rotate_left(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotate_left(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotate_left(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotate_left(v[1], 17) ^ v[2];
+    v[2] = rotate_left(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word) {
+    v[3] ^= word;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= word;
+}
+
+uint64_t hash_siphash(const uint64_t key[2], bytes text) {
+    uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
+                     key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573)};
+    size_t i = 0;
+    for (; i + 8 <= text.size; i += 8) sip_word(v, load_u64(text.data + i));
+    uint64_t last = (uint64_t)text.size << 56;
+    for (int shift = 0; i < text.size; i++, shift += 8) last |= (uint64_t)text.data[i] << shift;
+    sip_word(v, last);
+    v[2] ^= 0xff;
+    for (int r = 0; r < 4; r++) sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* ---- MurmurHash64A */
+
+uint64_t hash_murmur64(bytes text) {
+    const uint64_t m = UINT64_C(0xc6a4a7935bd1e995);
+    uint64_t h = UINT64_C(0xDECAFCAFFE) ^ text.size * m;
+    size_t i = 0;
+    for (; i + 8 <= text.size; i += 8) {
+        uint64_t k = load_u64(text.data + i) * m;
+        h = (h ^ fold(k) * m) * m;
+    }
+    if (i < text.size) {
+        uint64_t rest = 0;
+        for (int shift = 0; i < text.size; i++, shift += 8) rest |= (uint64_t)text.data[i] << shift;
+        h = (h ^ rest) * m;
+    }
+    return fold(fold(h) * m);
+}
