@@ -7,7 +7,11 @@
 
 #define OP_FAMILIES(X) \
     X(forward)         \
-    X(state)
+    X(state)           \
+    X(string)          \
+    X(string_join)     \
+    X(string_number)   \
+    X(string_split)
 
 #define OP_DECLARE(name)                 \
     extern const op_impl name##_impls[]; \

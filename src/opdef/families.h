@@ -8,11 +8,18 @@
 #define OPDEF_FAMILIES(X) \
     X(array)              \
     X(control)            \
+    X(count)              \
+    X(example)            \
     X(math)               \
     X(nn)                 \
+    X(ragged)             \
     X(reduce)             \
     X(search)             \
-    X(state)
+    X(segment)            \
+    X(sparse)             \
+    X(state)              \
+    X(string)             \
+    X(table)
 
 #define OPDEF_DECLARE(name)            \
     extern const op_def name##_defs[]; \

@@ -1,0 +1,15 @@
+/* Counting, buckets, distinct values. */
+#include "opdef/families.h"
+
+const op_def count_defs[] = {
+    {"Bucketize", .in = "input:T", .out = "output:int32", .attrs = "T:type boundaries:list(float)"},
+    {"Bincount", .in = "arr:int32 size:int32 weights:T", .out = "bins:T", .attrs = "T:type"},
+    {"DenseBincount", .in = "input:Tidx size:Tidx weights:T", .out = "output:T",
+     .attrs = "Tidx:type T:type binary_output:bool=false"},
+    {"SparseBincount", .in = "indices:int64 values:Tidx dense_shape:int64 size:Tidx weights:T", .out = "output:T",
+     .attrs = "Tidx:type T:type binary_output:bool=false"},
+    {"UniqueWithCounts", .in = "x:T", .out = "y:T idx:out_idx count:out_idx", .attrs = "T:type out_idx:type=int32"},
+    {"UniqueWithCountsV2", .in = "x:T axis:Taxis", .out = "y:T idx:out_idx count:out_idx",
+     .attrs = "T:type Taxis:type=int64 out_idx:type=int32"},
+};
+const size_t count_defs_count = sizeof count_defs / sizeof *count_defs;
