@@ -9,6 +9,7 @@ typedef struct cursor {
     const char *path;
     const uint8_t *start; /* of the file */
     const uint8_t *at, *end;
+    bool long_numbers; /* Python 2's "12L" may occur */
 } cursor;
 
 static inlay_status malformed(const cursor *c, const char *what, inlay_error *err) {
@@ -47,7 +48,7 @@ static inlay_status take_string(cursor *c, bytes *out, inlay_error *err) {
     return INLAY_OK;
 }
 
-/* A decimal number as Python 2 or 3 writes it ("12", "12L"). */
+/* A decimal number. */
 static inlay_status take_number(cursor *c, int64_t *out, inlay_error *err) {
     skip_space(c);
     const uint8_t *first = c->at;
@@ -57,7 +58,7 @@ static inlay_status take_number(cursor *c, int64_t *out, inlay_error *err) {
             return malformed(c, "a dimension is too large", err);
     if (c->at == first) return malformed(c, "a dimension is no number", err);
     if (*first == '0' && c->at - first > 1) return malformed(c, "a dimension has a leading zero", err);
-    if (c->at < c->end && *c->at == 'L') c->at++;
+    if (c->long_numbers && c->at < c->end && *c->at == 'L') c->at++;
     *out = value;
     return INLAY_OK;
 }
@@ -197,6 +198,7 @@ inlay_status npy_parse(bytes start, uint64_t file_size, const char *path, npy_he
                        "the .npy header is cut off: it has %" PRIu64 " bytes", out->data_offset);
     cursor c = {.path = path, .start = start.data, .end = start.data + out->data_offset};
     c.at = start.data + (start.data[6] == 1 ? 10 : 12);
+    c.long_numbers = start.data[6] < 3;
     TRY(take_dict(&c, out, err));
 
     char text[SHAPE_TEXT];

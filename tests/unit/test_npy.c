@@ -77,7 +77,9 @@ static void header_texts_that_numpy_reads_are_read(void **state) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             inlay_error err;
             npy_header h;
+            bool python2 = strchr(cases[i].text, 'L') != NULL;
             make_npy(&file, version, cases[i].text, zeros, 40);
+            if (version == 3 && python2) continue; /* made by Python 3 only */
             assert_ok(npy_parse(buffer_bytes(&file), file.size, "a.npy", &h, &err), &err);
             assert_int_equal(h.dims.rank, cases[i].rank);
             assert_int_equal(h.dims.dims[0], cases[i].first);
