@@ -324,7 +324,7 @@ static void the_best_are_kept_whatever_the_order(void **state) {
 
 static double seconds(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* others may use the machine too */
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 

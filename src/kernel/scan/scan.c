@@ -105,7 +105,10 @@ void scan_kernels_init(scan_kernels *k, unsigned flags) {
     *k = scan_portable;
     (void)flags;
 #if defined(__x86_64__)
+    if (flags & CPU_AVX2) scan_kernels_avx2(k);
     if (flags & CPU_AVX512) scan_kernels_avx512(k);
+#elif defined(__aarch64__)
+    if (flags & CPU_NEON) scan_kernels_neon(k);
 #endif
 }
 

@@ -6,9 +6,6 @@
 /* ---- eight float32 */
 
 typedef __m256 eight;
-INLINE eight eight_load(const float *p) {
-    return _mm256_loadu_ps(p);
-}
 INLINE eight eight_strided(const uint8_t *p, size_t floats) {
     size_t step = floats * sizeof(float);
     return _mm256_setr_ps(load_f32(p), load_f32(p + step), load_f32(p + 2 * step), load_f32(p + 3 * step),
@@ -237,4 +234,4 @@ INLINE unsigned vd_scores_reach(vd_scores a, vd_scores threshold) {
 
 #define LEVEL avx512
 #define WIDEST_TILE 12
-#include "kernel/scan/scan_simd.h"
+#include "kernel/scan/scan_simd.inc"

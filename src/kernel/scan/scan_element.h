@@ -13,6 +13,7 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
+#define KEEP_IN_MEMORY(array) __asm__ volatile("" : : "r"(array) : "memory")
 #define RARELY(condition) __builtin_expect(!!(condition), 0)
 
 extern const scan_kernels scan_portable; /* scan.c */
