@@ -293,7 +293,7 @@ static inlay_status keep(view *v, const oneof seen[ONEOFS], size_t first, size_t
     *kept = 0;
     if (start == end) return INLAY_OK;
     if (f->type == PROTOBUF_C_TYPE_MESSAGE && end - start > 1) TRY(join(v, start, end, err));
-    if (!field_has_presence(f) && !message_is_entry(v->type)) {
+    if (!field_has_presence(f)) {
         wire_field field;
         TRY(field_at(v, v->slots[end - 1].at, &field, err));
         if (is_zero(f, &field)) return INLAY_OK;

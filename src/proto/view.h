@@ -37,7 +37,7 @@ typedef struct view {
 
 /* Looks through the message that MESSAGE walks. Of single fields the last one is kept (messages that come in pieces are
  * put together), of a oneof its last member, of map entries the last with a key. Zeros that a proto3 field does not
- * keep are left out, but for those of map entries. A known field with another wire type than its schema says is
+ * keep are left out. A known field with another wire type than its schema says is
  * unknown, as in protobuf. *out is closed by view_close, also after a failure. Errors: DATA_LOSS (malformed; a string
  * that is no UTF-8), RESOURCE_EXHAUSTED (depth, memory). */
 inlay_status view_open(wire_reader message, const message_type *type, view_limits *limits, view *out, inlay_error *err);
