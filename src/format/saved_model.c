@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "format/saved_model_parts.h"
+#include "proto/text.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -78,9 +79,29 @@ static inlay_status decode_metagraphs(saved_model *model, inlay_error *err) {
 
 /* ---- opening */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
+static bool is_text_name(const char *file) {
+    static const char *const suffixes[] = {".pbtxt", ".prototxt", ".textproto"};
+    size_t n = strlen(file);
+    for (size_t i = 0; i < 3; i++) {
+        size_t k = strlen(suffixes[i]);
+        if (n > k && strcmp(file + n - k, suffixes[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Makes `message` the binary form of the text that was mapped. The name of its first field tells what it is. */
+static inlay_status read_text(saved_model *model, inlay_error *err) {
+    static const char *const names[] = {"tensorflow.SavedModel", "tensorflow.MetaGraphDef", "tensorflow.GraphDef"};
+    bytes text = model->message, name = text_first_name(text);
+    const message_type *type = schema_find(bytes_of(names[0]));
+    for (int i = 0; i < 3 && !model->folder; i++) {
+        model->kind = (saved_kind)i;
+        type = schema_find(bytes_of(names[i]));
+        if (message_field(type, name)) break;
+    }
+    TRY(text_parse(text, model->file, type, &model->binary, err));
+    model->message = buffer_bytes(&model->binary);
+    return INLAY_OK;
 }
 
 /* Sets folder and file from what PATH is. */
@@ -139,12 +160,13 @@ inlay_status saved_model_open(const char *path, bool copy, saved_model **out, in
     if (!model->path) TRY_TO(failed, fail_memory(err));
     TRY_TO(failed, locate(model, err));
     TRY_TO(failed, file_map_open(model->file, copy, &model->map, err));
-    model->is_text = ends_with(model->file, ".pbtxt");
-    if (model->is_text)
-        TRY_TO(failed, fail_at(err, INLAY_UNIMPLEMENTED, model->file, -1, "the text form of models is not read"));
+    model->is_text = is_text_name(model->file);
     model->message = file_map_bytes(model->map);
     model->kind = SAVED_MODEL;
-    if (!model->folder) TRY_TO(failed, detect_kind(model, err));
+    if (model->is_text)
+        TRY_TO(failed, read_text(model, err));
+    else if (!model->folder)
+        TRY_TO(failed, detect_kind(model, err));
     TRY_TO(failed, decode_metagraphs(model, err));
     TRY_TO(failed, find_variables(model, err));
     *out = model;
@@ -156,6 +178,7 @@ failed:
 
 void saved_model_close(saved_model *model) {
     if (!model) return;
+    buffer_free(&model->binary);
     file_map_release(model->map);
     arena_free(&model->memory);
     mem_free(model->file);

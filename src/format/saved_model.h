@@ -91,6 +91,7 @@ typedef struct saved_model {
     bytes message; /* the whole file in binary form; a byte's offset in a binary file is its distance from here */
     saved_metagraph *metagraphs; /* one, without tags, unless kind is SAVED_MODEL */
     size_t metagraph_count;
+    buffer binary;
     file_map *map; /* retain it for what shall outlive this; tensor_proto_in_map */
     arena memory;
 } saved_model;

@@ -24,4 +24,7 @@ inlay_status text_print(wire_reader message, const message_type *type, const tex
  */
 inlay_status text_parse(bytes text, const char *file, const message_type *type, buffer *out, inlay_error *err);
 
+/* The name of the first field of TEXT, empty when it does not begin with one: tells messages apart. */
+bytes text_first_name(bytes text);
+
 #endif

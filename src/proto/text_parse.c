@@ -242,8 +242,7 @@ static inlay_status parse_any(parser *p, inlay_error *err) {
 }
 
 /* A single field may be set once, and one member of a oneof. */
-static inlay_status check_single(const frame *fr, const field_type *f, const scanner *at,
-                                 inlay_error *err) {
+static inlay_status check_single(const frame *fr, const field_type *f, const scanner *at, inlay_error *err) {
     if (field_repeats(f)) return INLAY_OK;
     for (unsigned i = 0; i < fr->type->n_fields && i < 64; i++) {
         const field_type *other = &fr->type->fields[i];
@@ -311,4 +310,10 @@ inlay_status text_parse(bytes text, const char *file, const message_type *type, 
     parser p = {.out = out};
     TRY(scan_open(&p.s, text, file, err));
     return parse_fields(&p, type, 0, err);
+}
+
+bytes text_first_name(bytes text) {
+    scanner s;
+    bool named = scan_open(&s, text, NULL, NULL) == INLAY_OK && s.kind == TOKEN_NAME;
+    return named ? s.token : bytes_make(s.start, 0);
 }

@@ -467,6 +467,36 @@ static void malformed_models_name_file_and_offset(void **state) {
     buffer_free(&b);
 }
 
+static void text_is_told_apart_by_its_first_field(void **state) {
+    inlay_error err;
+    static const struct {
+        const char *name, *text;
+        saved_kind kind;
+    } cases[] = {
+        {"saved_model.pbtxt",
+         "# a model\nsaved_model_schema_version: 1 meta_graphs { meta_info_def { tags: 'serve' } "
+         "graph_def { node { name: 'x' op: 'Const' } } signature_def { key: 's' value { method_name: 'm' } } }",
+         SAVED_MODEL},
+        {"a.pbtxt", "meta_info_def { tags: 't' } graph_def { node { name: 'x' op: 'Const' } }", SAVED_METAGRAPH},
+        {"b.pbtxt", "node { name: 'x' op: 'Const' }", SAVED_GRAPH},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        saved_model *m;
+        const saved_metagraph *g;
+        put_file(state, cases[i].name, cases[i].text, strlen(cases[i].text));
+        assert_ok(saved_model_open(in(state, cases[i].name), false, &m, &err), &err);
+        assert_int_equal(m->kind, cases[i].kind);
+        assert_ok(saved_model_pick(m, NULL, &g, &err), &err);
+        assert_int_equal(count_walk(saved_nodes(m, g), "x"), 1);
+        assert_int_equal(g->signature_count, i == 0);
+        saved_model_close(m);
+    }
+    saved_model *m;
+    put_file(state, "c.pbtxt", "node {\n  nam: 'x' }", 18);
+    assert_status(INLAY_INVALID_ARGUMENT, saved_model_open(in(state, "c.pbtxt"), false, &m, &err), &err);
+    assert_contains(err.message, "c.pbtxt: 2:3: ");
+}
+
 int main(void) {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
@@ -480,6 +510,7 @@ int main(void) {
         WITH_FOLDER(the_init_op_comes_from_signature_or_collection),
         WITH_FOLDER(assets_stay_in_their_folder),
         WITH_FOLDER(a_folder_without_a_model_says_so),
+        WITH_FOLDER(text_is_told_apart_by_its_first_field),
         WITH_FOLDER(malformed_models_name_file_and_offset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
