@@ -309,15 +309,16 @@ static inlay_status enter_block(sstable_cursor *c, size_t index, inlay_error *er
     return INLAY_OK;
 }
 
-/* To the first entry of the blocks from INDEX on; BEFORE, when not NULL, is a key that it must be above. */
-static inlay_status first_from(sstable_cursor *c, size_t index, const buffer *before, inlay_error *err) {
-    for (; index < c->table->count; index++) {
+/* To the first entry of the blocks from INDEX on. Each block's keys are above what the index says of the one before. */
+static inlay_status first_from(sstable_cursor *c, size_t index, inlay_error *err) {
+    const sstable *t = c->table;
+    for (; index < t->count; index++) {
         TRY(enter_block(c, index, err));
         bool got;
-        TRY(next_entry(c->table, &c->block, &got, err));
+        TRY(next_entry(t, &c->block, &got, err));
         if (!got) continue;
-        if (before && bytes_compare(buffer_bytes(&c->block.key), buffer_bytes(before)) <= 0)
-            return damaged(c->table, c->block.offset, "bad block: its keys do not follow the block before", err);
+        if (index > 0 && bytes_compare(buffer_bytes(&c->block.key), t->blocks[index - 1].last) <= 0)
+            return damaged(t, c->block.offset, "bad block: its keys do not follow the block before", err);
         c->valid = true;
         return INLAY_OK;
     }
@@ -340,7 +341,7 @@ inlay_status sstable_seek(sstable_cursor *c, bytes key, inlay_error *err) {
     bool got;
     TRY(seek_in_block(t, &c->block, key, &got, err));
     c->valid = got;
-    return got ? INLAY_OK : first_from(c, low + 1, NULL, err);
+    return got ? INLAY_OK : first_from(c, low + 1, err);
 }
 
 bool sstable_valid(const sstable_cursor *c) {
@@ -353,11 +354,9 @@ inlay_status sstable_advance(sstable_cursor *c, inlay_error *err) {
     TRY(next_entry(c->table, &c->block, &got, err));
     c->valid = got;
     if (got) return INLAY_OK;
-    buffer before = c->block.key; /* the next block gets a key of its own, so that the two can be compared */
-    c->block.key = (buffer){0};
-    inlay_status status = first_from(c, c->at + 1, &before, err);
-    buffer_free(&before);
-    return status;
+    if (bytes_compare(buffer_bytes(&c->block.key), c->table->blocks[c->at].last) > 0)
+        return damaged(c->table, c->block.offset, "bad block: a key is above what the index says", err);
+    return first_from(c, c->at + 1, err);
 }
 
 bytes sstable_key(const sstable_cursor *c) {

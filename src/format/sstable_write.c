@@ -49,7 +49,7 @@ static void block_add(block_builder *b, bytes key, bytes value) {
     wire_put_varint(&b->entries, shared);
     wire_put_varint(&b->entries, key.size - shared);
     wire_put_varint(&b->entries, value.size);
-    buffer_append(&b->entries, key.data + shared, key.size - shared);
+    if (key.size > shared) buffer_append(&b->entries, key.data + shared, key.size - shared);
     buffer_append_bytes(&b->entries, value);
     buffer_clear(&b->last_key);
     buffer_append_bytes(&b->last_key, key);
@@ -125,7 +125,6 @@ inlay_status sstable_writer_open(sstable_writer **out, inlay_error *err) {
 }
 
 inlay_status sstable_add(sstable_writer *w, bytes key, bytes value, inlay_error *err) {
-    if (!key.data) key = bytes_of("");
     if (key.size > UINT32_MAX || value.size > UINT32_MAX)
         return fail(err, INLAY_INVALID_ARGUMENT, "a table entry is 4 GiB or larger");
     if (w->any && bytes_compare(key, buffer_bytes(&w->last_key)) <= 0)
