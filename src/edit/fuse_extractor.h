@@ -5,9 +5,9 @@
 #include "edit/fuse_graph.h"
 
 /* Opens the extractor that OPTIONS name and checks that PREFIX and the signature's name are free. DIM is that of the
- * rows. *out is the caller's (fuse_extractor_close), also after a failure. */
+ * rows. *e is the caller's (fuse_extractor_close), also after a failure. */
 inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, arena *a,
-                                 fuse_extractor *out, inlay_error *err);
+                                 fuse_extractor *e, inlay_error *err);
 void fuse_extractor_close(fuse_extractor *e);
 
 /* The output of SIGNATURE that holds vectors: float32 [batch, dim]; KEY, or the only fit one when it is NULL. DIM -1:

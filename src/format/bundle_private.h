@@ -45,8 +45,8 @@ const bundle_entry *bundle_find_slice(const bundle *b, bytes slice_key);
 inlay_status bundle_read_partitioned(bundle *b, const bundle_entry *entry, const box *part, tensor **out,
                                      inlay_error *err);
 
-/* The entries of the slices of ENTRY, PARTS [n_slices], in the order in which it lists them. */
-inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bundle_entry **parts, inlay_error *err);
+/* The entries of the slices of ENTRY, ENTRIES [n_slices], in the order in which it lists them. */
+inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bundle_entry **entries, inlay_error *err);
 
 /* Turns the bytes of each number of T, which is owned, around. */
 void bundle_swap_bytes(tensor *t);

@@ -8,10 +8,10 @@
 
 typedef struct plan plan;
 
-/* Makes a plan of P, which is emptied, also on failure. HOST must outlive the plan. Nodes whose op cannot run are
+/* Makes a plan of SOURCE, which is emptied, also on failure. HOST must outlive the plan. Nodes whose op cannot run are
  * accepted: only running them fails. Errors name the node: INVALID_ARGUMENT (a cycle, a missing input, attributes that
  * do not fit). */
-inlay_status plan_make(program *p, op_host *host, plan **out, inlay_error *err);
+inlay_status plan_make(program *source, op_host *host, plan **out, inlay_error *err);
 void plan_free(plan *p); /* no run may be under way; NULL is fine */
 
 size_t plan_feeds(const plan *p);

@@ -123,8 +123,8 @@ inlay_status tensor_reshape(tensor *t, const shape *dims, tensor **out, inlay_er
 inlay_status tensor_rows(tensor *t, int64_t first, int64_t n, tensor **out, inlay_error *err) {
     *out = NULL;
     if (t->dims.rank < 1 || first < 0 || n < 0 || first > t->dims.dims[0] || n > t->dims.dims[0] - first)
-        return fail(err, INLAY_OUT_OF_RANGE, "rows %lld to %lld of a tensor with %lld", (long long)first,
-                    (long long)first + (long long)n, (long long)(t->dims.rank < 1 ? 0 : t->dims.dims[0]));
+        return fail(err, INLAY_OUT_OF_RANGE, "%lld rows from row %lld of a tensor with %lld", (long long)n,
+                    (long long)first, (long long)(t->dims.rank < 1 ? 0 : t->dims.dims[0]));
     int64_t per_row = t->dims.dims[0] ? t->count / t->dims.dims[0] : 0;
     shape dims = t->dims;
     dims.dims[0] = n;

@@ -10,7 +10,7 @@ import check
 
 
 def tidy(path):
-    return path, check.run(["clang-tidy", "-p", check.build_folder(), "--quiet", path])
+    return path, check.run(["clang-tidy", "-p", check.build_folder(), "--quiet", "--extra-arg=-Wno-unknown-warning-option", path])
 
 
 database = os.path.join(check.build_folder(), "compile_commands.json")

@@ -6,7 +6,7 @@ import re
 import check
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented yet|placeholder implementation|\bfor now\b")
-FOREIGN = re.compile(r"/work/|/farm/|\.library\b|DEVELOPERS\.md|before-stop|farm-studio|artifactory|codeartifact", re.I)
+FOREIGN = re.compile(r"/work/|/farm/|/\.library\b|DEVELOPERS\.md|before-stop|farm-studio|artifactory|codeartifact", re.I)
 
 
 def search(names, pattern):
