@@ -47,19 +47,18 @@ def save_frozen(path, dim):
         file.write(frozen.SerializeToString(deterministic=True))
 
 
-def save_tf1(folder, dim, as_text=False):
-    """A TF1 SavedModel: a reference variable and a resource variable, a table filled from an asset by the init op.
+def save_tf1(folder, dim, as_text=False, use_resource=False):
+    """A TF1 SavedModel: a reference variable (unless USE_RESOURCE) and a resource variable, a table filled from an asset
+    by the init op.
 
     Signatures: serving_default x [batch, 8] -> y [batch, dim]; lookup text [batch] -> ids int64 [batch].
     """
     folder = os.path.abspath(folder)
     with vocabulary() as words, tf.Graph().as_default(), tf1.Session() as session:
-        x, y = dense_graph(dim, use_resource=False)
+        x, y = dense_graph(dim, use_resource)
         text = tf1.placeholder(tf.string, [None], name="text")
-        asset = tf.constant(words)
-        tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, asset)
-        lines = tf.lookup.TextFileInitializer(
-            asset, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+        lines = tf.lookup.TextFileInitializer(  # it puts its file among the assets by itself
+            words, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
         )
         ids = tf.lookup.StaticHashTable(lines, -1).lookup(text)
         session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
