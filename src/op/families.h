@@ -11,7 +11,8 @@
     X(string)          \
     X(string_join)     \
     X(string_number)   \
-    X(string_split)
+    X(string_split)    \
+    X(table)
 
 #define OP_DECLARE(name)                 \
     extern const op_impl name##_impls[]; \
