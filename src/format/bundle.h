@@ -79,7 +79,9 @@ void bundle_strings_add(bundle_strings *s, uint64_t length);
 void bundle_strings_finish(bundle_strings *s, buffer *head, uint32_t *crc);
 
 /* Writes a bundle of one data file, tensors with their keys, in the order given: first the data file, then the index,
- * each whole or not at all. A bundle that was there is replaced. ALREADY_EXISTS names a key given twice. */
+ * each whole or not at all. On failure a new PREFIX leaves nothing. A bundle that was there is replaced, file by file:
+ * a failure between the two leaves its index over other data, so give a new PREFIX where that matters. ALREADY_EXISTS
+ * names a key given twice. */
 typedef struct bundle_item {
     bytes key;
     const tensor *value;

@@ -200,7 +200,12 @@ static inlay_status write_merged(merge *m, bool keep, inlay_error *err) {
     if (file_exists(index_path)) TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, index_path, -1, "is there already"));
     TRY_TO(done, merged_index(m, &index, err));
     for (size_t i = 0; i < m->n_files; i++) TRY_TO(done, place_file(m, i, keep, err));
-    TRY_TO(done, file_write_all(index_path, FILE_ATOMIC, buffer_bytes(&index), err));
+    status = file_write_all(index_path, FILE_ATOMIC, buffer_bytes(&index), err);
+    if (status != INLAY_OK) { /* it may be there already, but not yet safe */
+        inlay_error ignored;
+        file_remove(index_path, &ignored);
+        goto done;
+    }
     m->placed = 0; /* they stay */
     if (!keep) {   /* the merged bundle is whole; what cannot be removed is no failure of it */
         for (size_t i = 0; i < m->n_parts; i++) remove_quietly(bundle_index_path(m->parts[i]->prefix));

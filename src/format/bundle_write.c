@@ -67,15 +67,22 @@ inlay_status bundle_write(const char *prefix, const bundle_item *items, size_t n
     buffer file = {0};
     file_writer *data = NULL, *w;
     inlay_status status;
+    bool fresh = false;
     char *data_path = bundle_data_path(prefix, 0, 1), *index_path = bundle_index_path(prefix);
     if (!data_path || !index_path) TRY_TO(done, fail_memory(err));
+    fresh = !file_exists(data_path) && !file_exists(index_path);
     TRY_TO(done, file_create(data_path, FILE_ATOMIC, &data, err));
     TRY_TO(done, append_items(data, items, n, index, err));
     TRY_TO(done, bundle_index_finish(index, 1, &file, err)); /* before anything is put in place */
     w = data;
     data = NULL;
-    TRY_TO(done, file_commit(w, err));
-    TRY_TO(done, file_write_all(index_path, FILE_ATOMIC, buffer_bytes(&file), err));
+    status = file_commit(w, err);
+    if (status == INLAY_OK) status = file_write_all(index_path, FILE_ATOMIC, buffer_bytes(&file), err);
+    if (status != INLAY_OK && fresh) { /* a commit may fail when the file is there already, but not yet safe */
+        inlay_error ignored;
+        file_remove(index_path, &ignored);
+        file_remove(data_path, &ignored);
+    }
 done:
     file_abandon(data);
     buffer_free(&file);

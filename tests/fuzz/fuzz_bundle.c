@@ -1,4 +1,6 @@
-/* A byte that picks a slice to ask for, the entries of an index (entries.h), then the bytes of the data files. */
+/* A byte that picks a slice to ask for, the entries of an index (entries.h), then the bytes of the data files.
+ * Covers: src/format/bundle_open.c src/format/bundle_entry.c src/format/bundle_read.c src/format/bundle_partition.c
+ * src/format/bundle_slice.c src/format/bundle_check.c src/format/bundle_merge.c */
 #include "base/alloc.h"
 #include "entries.h"
 #include "format/bundle.h"

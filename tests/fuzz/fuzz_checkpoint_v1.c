@@ -1,4 +1,5 @@
-/* A byte that picks a slice to ask for, then the entries of a V1 checkpoint (entries.h). */
+/* A byte that picks a slice to ask for, then the entries of a V1 checkpoint (entries.h).
+ * Covers: src/format/checkpoint_v1_open.c src/format/checkpoint_v1_read.c */
 #include "entries.h"
 #include "format/checkpoint_v1.h"
 

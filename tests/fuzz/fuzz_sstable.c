@@ -1,5 +1,6 @@
 /* First byte 0: the rest is a file. 1: the rest is a sequence of blocks, each with its size (2 bytes) and kind (1);
- * they get the right checksums, and the last one is the index. 2: entries to be written (entries.h). */
+ * they get the right checksums, and the last one is the index. 2: entries to be written (entries.h).
+ * Covers: src/format/sstable_read.c src/format/sstable_write.c */
 #include "base/alloc.h"
 #include "base/crc32c.h"
 #include "entries.h"

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 ROOT = pathlib.Path(__file__).parents[2]
-BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/release"))
+BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/debug"))
 SHARED = ROOT.parent / "shared"
 EXPERIMENTAL = tf.dtypes.experimental
 

@@ -1,36 +1,10 @@
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "format/bundle.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 static inlay_error err;
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/inlay-bundle-XXXXXX");
-    return mkdtemp(folder) ? 0 : 1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return file_remove_tree(folder, &err) == INLAY_OK ? 0 : 1;
-}
-
-/* A path in the test's folder; the last one given is overwritten by the fourth next. */
-static const char *in_folder(const char *name) {
-    static char paths[4][128];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
 static tensor *strings_of(const char *const *texts, int64_t n) {
     string_builder b;
     shape dims = shape_vector(n);
@@ -51,7 +25,6 @@ static void assert_tensors_equal(const tensor *a, const tensor *b) {
 }
 
 static void what_is_written_is_read(void **state) {
-    (void)state;
     enum { N = 5 };
     tensor *t[N];
     shape matrix = shape_matrix(3, 5), none = shape_matrix(0, 7);
@@ -66,10 +39,10 @@ static void what_is_written_is_read(void **state) {
                                   {bytes_of("none"), t[2]},
                                   {bytes_of("s"), t[3]},
                                   {bytes_of("s0"), t[4]}};
-    assert_ok(bundle_write(in_folder("v"), items, N, &err), &err);
+    assert_ok(bundle_write(scratch_path(state, "v"), items, N, &err), &err);
     for (int copy = 0; copy < 2; copy++) {
         bundle *b;
-        assert_ok(bundle_open(in_folder("v"), copy, &b, &err), &err);
+        assert_ok(bundle_open(scratch_path(state, "v"), copy, &b, &err), &err);
         assert_int_equal(bundle_count(b), N);
         assert_int_equal(bundle_shards(b), 1);
         assert_true(bytes_is(bundle_at(b, 0)->key, "a/.ATTRIBUTES/VARIABLE_VALUE"));
@@ -88,39 +61,37 @@ static void what_is_written_is_read(void **state) {
 }
 
 static void numbers_are_not_copied(void **state) {
-    (void)state;
     tensor *t, *got;
     assert_ok(tensor_from_f32(2.5f, &t, &err), &err);
     bundle_item items[] = {{bytes_of("a"), t}, {bytes_of("b"), t}};
-    assert_ok(bundle_write(in_folder("m"), items, 2, &err), &err);
+    assert_ok(bundle_write(scratch_path(state, "m"), items, 2, &err), &err);
     bundle *b;
-    assert_ok(bundle_open(in_folder("m"), false, &b, &err), &err);
+    assert_ok(bundle_open(scratch_path(state, "m"), false, &b, &err), &err);
     assert_ok(bundle_read(b, bundle_at(b, 1), &got, &err), &err);
     bundle_close(b);
-    assert_string_equal(file_map_name_at(got->data), in_folder("m.data-00000-of-00001"));
+    assert_string_equal(file_map_name_at(got->data), scratch_path(state, "m.data-00000-of-00001"));
     assert_memory_equal(got->data, t->data, 4);
     tensor_release(got);
     tensor_release(t);
 }
 
 static void a_short_data_file_names_file_and_key(void **state) {
-    (void)state;
     tensor *t;
     assert_ok(tensor_from_i64(3, &t, &err), &err);
     bundle_item items[] = {{bytes_of("first"), t}, {bytes_of("last"), t}};
-    assert_ok(bundle_write(in_folder("short"), items, 2, &err), &err);
+    assert_ok(bundle_write(scratch_path(state, "short"), items, 2, &err), &err);
     tensor_release(t);
-    const char *data = in_folder("short.data-00000-of-00001");
+    const char *data = scratch_path(state, "short.data-00000-of-00001");
     assert_int_equal(0, truncate(data, 15));
     bundle *b;
-    assert_status(INLAY_DATA_LOSS, bundle_open(in_folder("short"), false, &b, &err), &err);
+    assert_status(INLAY_DATA_LOSS, bundle_open(scratch_path(state, "short"), false, &b, &err), &err);
     assert_null(b);
     assert_contains(err.message, data);
     assert_contains(err.message, "last");
     assert_int_equal(0, unlink(data));
-    assert_status(INLAY_DATA_LOSS, bundle_open(in_folder("short"), false, &b, &err), &err);
+    assert_status(INLAY_DATA_LOSS, bundle_open(scratch_path(state, "short"), false, &b, &err), &err);
     assert_contains(err.message, "missing");
-    assert_status(INLAY_NOT_FOUND, bundle_open(in_folder("nothing"), false, &b, &err), &err);
+    assert_status(INLAY_NOT_FOUND, bundle_open(scratch_path(state, "nothing"), false, &b, &err), &err);
 }
 
 static void a_key_given_twice_is_refused(void **state) {
@@ -139,10 +110,10 @@ static void a_key_given_twice_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read),
-        cmocka_unit_test(numbers_are_not_copied),
-        cmocka_unit_test(a_short_data_file_names_file_and_key),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(numbers_are_not_copied, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_short_data_file_names_file_and_key, scratch_make, scratch_remove),
         cmocka_unit_test(a_key_given_twice_is_refused),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
