@@ -60,6 +60,8 @@ void file_names_free(file_names *names);
 /* "A/B", on the heap (mem_free), NULL when memory is out. An empty A gives B. */
 char *path_join(const char *a, const char *b);
 const char *path_name(const char *path); /* what follows the last '/' */
+/* The folder that PATH is in ("." for a bare name, "/" for one at the root), on the heap; NULL when memory is out. */
+char *path_parent(const char *path);
 
 /* ---- writing */
 

@@ -135,16 +135,6 @@ static inlay_status rename_folder(const staging *s, unsigned flags, inlay_error 
     return fail_errno(err, errno, s->target, "rename to");
 }
 
-static inlay_status sync_target_folder(const char *target, inlay_error *err) {
-    size_t size = (size_t)(path_name(target) - target);
-    char *parent = mem_alloc(size + 2);
-    if (!parent) return fail_memory(err);
-    snprintf(parent, size + 2, "%.*s", size ? (int)size : 1, size ? target : ".");
-    inlay_status status = file_sync_folder(parent, err);
-    mem_free(parent);
-    return status;
-}
-
 static void release(staging *s) {
     mem_free(s->path);
     mem_free(s->target);
@@ -154,11 +144,14 @@ static void release(staging *s) {
 inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inlay_error *err) {
     inlay_status status;
     double start = seconds_now();
+    char *parent = path_parent(s->target); /* before the rename: behind it nothing may fail that need not */
+    if (!parent) TRY_TO(failed, fail_memory(err));
     TRY_TO(failed, walk(s->path, sync_one, err));
     if (sync_seconds) *sync_seconds = seconds_now() - start;
     bool exchange = replace && file_exists(s->target);
     TRY_TO(failed, rename_folder(s, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE, err));
-    status = sync_target_folder(s->target, err);
+    status = file_sync_folder(parent, err);
+    mem_free(parent);
     if (exchange) { /* s->path is the old one by name; that it cannot be deleted is not a failure of the new one */
         inlay_error ignored;
         file_remove_tree(s->path, &ignored);
@@ -166,6 +159,7 @@ inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inla
     release(s);
     return status;
 failed:
+    mem_free(parent);
     staging_abandon(s);
     return status;
 }

@@ -188,3 +188,14 @@ const char *path_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+char *path_parent(const char *path) {
+    size_t size = (size_t)(path_name(path) - path);
+    if (size == 0) return mem_strdup(".");
+    while (size > 1 && path[size - 1] == '/') size--;
+    char *parent = mem_alloc(size + 1);
+    if (!parent) return NULL;
+    memcpy(parent, path, size);
+    parent[size] = 0;
+    return parent;
+}

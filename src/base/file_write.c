@@ -122,37 +122,18 @@ static void release_writer(file_writer *w, bool remove_file) {
     mem_free(w);
 }
 
-/* The folder of PATH, on the heap. */
-static char *parent_of(const char *path) {
-    const char *name = path_name(path);
-    size_t size = (size_t)(name - path);
-    if (size == 0) return mem_strdup(".");
-    while (size > 1 && path[size - 1] == '/') size--;
-    char *parent = mem_alloc(size + 1);
-    if (!parent) return NULL;
-    memcpy(parent, path, size);
-    parent[size] = 0;
-    return parent;
-}
-
-static inlay_status sync_parent(const char *path, inlay_error *err) {
-    char *parent = parent_of(path);
-    if (!parent) return fail_memory(err);
-    inlay_status status = file_sync_folder(parent, err);
-    mem_free(parent);
-    return status;
-}
-
 inlay_status file_commit(file_writer *w, inlay_error *err) {
     bool atomic = strcmp(w->path, w->writing) != 0;
-    inlay_status status = flush(w, err);
+    char *parent = path_parent(w->path); /* before the rename: behind it nothing may fail that need not */
+    inlay_status status = parent ? flush(w, err) : fail_memory(err);
     if (status == INLAY_OK && atomic && checked_sync(w->fd, w->path) != 0)
         status = fail_errno(err, errno, w->path, "sync");
     if (status == INLAY_OK && close(w->fd) != 0) status = fail_errno(err, errno, w->path, "close");
     if (status == INLAY_OK) w->fd = -1;
     if (status == INLAY_OK && atomic) status = file_rename(w->writing, w->path, err);
     bool keep = status == INLAY_OK;
-    if (keep && atomic) status = sync_parent(w->path, err);
+    if (keep && atomic) status = file_sync_folder(parent, err);
+    mem_free(parent);
     release_writer(w, !keep);
     return status;
 }

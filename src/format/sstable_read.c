@@ -194,7 +194,9 @@ static inlay_status add_place(sstable *t, const block *b, uint64_t *end, inlay_e
         return damaged(t, file_offset(b, (size_t)(p - b->data)), "bad block handle: blocks overlap", err);
     *end = offset + size + SSTABLE_TRAILER;
     char *last = arena_copy(&t->keys, buffer_bytes(&b->key));
-    if (!last) return fail_at(err, INLAY_RESOURCE_EXHAUSTED, t->map->path, -1, "the index of its blocks is too large");
+    if (!last)
+        return fail_at(err, INLAY_RESOURCE_EXHAUSTED, t->map->path, -1,
+                       "not enough memory for the index of its blocks");
     block_place *place = &t->blocks[t->count++];
     place->last = bytes_make(last, b->key.size);
     place->offset = offset;

@@ -10,7 +10,7 @@ from conftest import FULL, PROGRAM, needs, one_line, tree
 
 MODULE = pathlib.Path(os.environ.get("INLAY_BUILD", "build/debug")) / "tests/libfailing_malloc.so"
 
-pytestmark = needs("fuse", "query", "show")
+pytestmark = needs("fuse")
 
 
 def run_failing(number, args, scratch):
@@ -76,6 +76,7 @@ def test_fuse(tmp_path, shards):
                             "--shards", "copy"], tmp_path, check, lambda: shutil.rmtree(target, ignore_errors=True))
 
 
+@needs("query", "show")
 @pytest.mark.parametrize("args", [["show"], ["query", "--inputs", "query=query.npy", "--json"]], ids=lambda a: a[0])
 def test_reading_a_model(tmp_path, model, args):
     seen = []

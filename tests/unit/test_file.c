@@ -117,16 +117,20 @@ static void a_large_folder_is_listed_whole(void **state) {
 static void paths_join_with_one_slash(void **state) {
     (void)state;
     static const struct {
-        const char *a, *b, *joined, *name;
+        const char *a, *b, *joined, *name, *parent;
     } cases[] = {
-        {"a", "b", "a/b", "b"}, {"a/", "b", "a/b", "b"}, {"", "b", "b", "b"},
-        {"/", "b", "/b", "b"},  {"a", "", "a/", ""},     {"x/y", "z/w", "x/y/z/w", "w"},
+        {"a", "b", "a/b", "b", "a"},    {"a/", "b", "a/b", "b", "a"}, {"", "b", "b", "b", "."},
+        {"/", "b", "/b", "b", "/"},     {"a", "", "a/", "", "a"},     {"x/y", "z/w", "x/y/z/w", "w", "x/y/z"},
+        {"a//", "b", "a//b", "b", "a"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *joined = path_join(cases[i].a, cases[i].b);
         assert_string_equal(cases[i].joined, joined);
         assert_string_equal(cases[i].name, path_name(joined));
+        char *parent = path_parent(joined);
+        assert_string_equal(cases[i].parent, parent);
         mem_free(joined);
+        mem_free(parent);
     }
 }
 
