@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the fuzz seeds of arrays, archives, vector files, labels and JSON under tests/fuzz/corpus/. Needs NumPy (tools/venv.sh)."""
+"""Makes the fuzz seeds of arrays, archives, vector files, labels and JSON under tests/fuzz/corpus/. Needs NumPy."""
 
 import io
 import pathlib
@@ -84,13 +84,16 @@ def sources():
     heads = np.full((4, 1), 3, "<i4")
     fvecs = np.hstack([heads.view("<f4"), rows]).tobytes()
     bvecs = b"".join(struct.pack("<i", 3) + bytes(row) for row in rows.astype("u1"))
-    files = {"npy": (0, npy(rows)), "npy-fortran": (0, npy(np.asfortranarray(rows))), "npy-be": (0, npy(rows.astype(">f8"))),
-             "npy-ints": (15, npy(rows.astype(">i2"))), "npy-column": (0, npy(rows[:, 0])), "npy-v2": (0, npy(np.zeros((2, 3), "V2"))),
-             "npz": (1, archives()["stored"]), "npz-deflated": (1, archives()["deflated"]), "fvecs": (2, fvecs), "bvecs": (3, bvecs),
-             "fbin": (4, struct.pack("<II", 4, 3) + rows.tobytes()), "u8bin": (5, struct.pack("<II", 4, 3) + bytes(range(12))),
-             "i8bin": (6, struct.pack("<II", 4, 3) + bytes(range(250, 256)) + bytes(6)), "raw": (7, rows.tobytes()),
-             "other": (8, rows.tobytes()), "npz-hash": (9, archives()["stored"]), "npz-member": (10, npz(zipfile.ZIP_DEFLATED, x=npy(rows))),
-             "folder": (11, npy(rows)), "no-member": (12, archives()["stored"]), "no-checkpoint": (13, b""), "hidden": (14, npy(rows))}
+    stored, deflated = archives()["stored"], archives()["deflated"]
+    files = {
+        "npy": (0, npy(rows)), "npy-fortran": (0, npy(np.asfortranarray(rows))), "npy-be": (0, npy(rows.astype(">f8"))),
+        "npy-ints": (15, npy(rows.astype(">i2"))), "npy-column": (0, npy(rows[:, 0])), "npy-v2": (0, npy(np.zeros((2, 3), "V2"))),
+        "npz": (1, stored), "npz-deflated": (1, deflated), "fvecs": (2, fvecs), "bvecs": (3, bvecs),
+        "fbin": (4, struct.pack("<II", 4, 3) + rows.tobytes()), "u8bin": (5, struct.pack("<II", 4, 3) + bytes(range(12))),
+        "i8bin": (6, struct.pack("<II", 4, 3) + bytes(range(250, 256)) + bytes(6)), "raw": (7, rows.tobytes()),
+        "other": (8, rows.tobytes()), "npz-hash": (9, stored), "npz-member": (10, npz(zipfile.ZIP_DEFLATED, x=npy(rows))),
+        "folder": (11, npy(rows)), "no-member": (12, stored), "no-checkpoint": (13, b""), "hidden": (14, npy(rows)),
+    }
     out = {}
     for name, (which, data) in files.items():
         for told in (0, 3 | 1 << 3 | 64 | 128):
@@ -117,9 +120,11 @@ def labels():
     head = b"INLAYOFS" + struct.pack("<IIQQQII", 1, 0, 3, 3, 11, 0, masked(offsets)).ljust(52, b"\0")
     table = head + struct.pack("<I", masked(head)) + offsets
     out = {"lines": b"one\ntwo\nthree\n", "crlf": b"a\r\n\r\nb", "bom": b"\xef\xbb\xbfx\n", "empty": b"", "newline": b"\n",
-           "utf8": "caf\u00e9\n\U0001f600\n\n".encode(), "bad": b"a\n\xff\n", "long": b"x" * 3000 + b"\n" + b"y" * 300, "table": table,
+           "utf8": "caf\u00e9\n\U0001f600\n\n".encode(), "bad": b"a\n\xff\n", "long": b"x" * 3000 + b"\n" + b"y" * 300,
+           "table": table,
            "table-cut": table[:-8], "table-falls": table[:72] + struct.pack("<2Q", 9, 6) + table[88:],
-           "u": npy(np.array(["a", "\u00e9", ""])), "u-be": npy(np.array(["a", "bc"]).astype(">U2")), "s": npy(np.array([b"a", b"\xff"])),
+           "u": npy(np.array(["a", "\u00e9", ""])), "u-be": npy(np.array(["a", "bc"]).astype(">U2")),
+           "s": npy(np.array([b"a", b"\xff"])),
            "column": npy(np.array([["a"], ["b"]])), "row": npy(np.array([["a", "b"]]))}
     for kind in ("i1", "u1", "<i2", ">u2", "<i4", ">u4", "<i8", ">u8"):
         out["ids-" + ("be-" if kind[0] == ">" else "") + kind[-2:]] = npy(np.arange(70).astype(kind))
@@ -129,13 +134,16 @@ def labels():
 def texts():
     """The first byte is the dtype that is wanted, 0 for none."""
     out = {}
-    for wanted, name, text in [(0, "ints", "[[1,2],[3,-4]]"), (0, "wide", "[9223372036854775807]"), (0, "reals", "[1,2.5,-1e-7,NaN,-Infinity]"),
-                               (0, "strings", '["a","\\u00e9\\n\\"",{"b64":"AP8="}]'), (0, "bools", "[true,false]"), (0, "scalar", "7"),
-                               (0, "none", "[[],[]]"), (0, "ragged", "[[1],[2,3]]"), (0, "mixed", '[1,"a"]'), (0, "deep", "[" * 17 + "]" * 17),
-                               (1, "floats", '[1,2.5,"NaN"]'), (2, "doubles", "[1e300]"), (19, "halves", "[0.1,65504]"),
-                               (14, "bfloats", "[0.1,-3e38]"), (4, "bytes", "[255]"), (23, "uint64", "[18446744073709551615]"),
-                               (6, "int8", "[-128,127]"), (7, "coded", '[{"b64":"_-8"},{"b64":""},{"c":1}]'), (10, "flags", "[[true]]"),
-                               (9, "int64", " [ 1 ,\n2 ] "), (0, "open", "[1"), (0, "object", '{"b64":"aGk="}'), (0, "huge", "1e999")]:
+    cases = [
+        (0, "ints", "[[1,2],[3,-4]]"), (0, "wide", "[9223372036854775807]"), (0, "reals", "[1,2.5,-1e-7,NaN,-Infinity]"),
+        (0, "strings", '["a","\\u00e9\\n\\"",{"b64":"AP8="}]'), (0, "bools", "[true,false]"), (0, "scalar", "7"),
+        (0, "none", "[[],[]]"), (0, "ragged", "[[1],[2,3]]"), (0, "mixed", '[1,"a"]'), (0, "deep", "[" * 17 + "]" * 17),
+        (1, "floats", '[1,2.5,"NaN"]'), (2, "doubles", "[1e300]"), (19, "halves", "[0.1,65504]"),
+        (14, "bfloats", "[0.1,-3e38]"), (4, "bytes", "[255]"), (23, "uint64", "[18446744073709551615]"),
+        (6, "int8", "[-128,127]"), (7, "coded", '[{"b64":"_-8"},{"b64":""},{"c":1}]'), (10, "flags", "[[true]]"),
+        (9, "int64", " [ 1 ,\n2 ] "), (0, "open", "[1"), (0, "object", '{"b64":"aGk="}'), (0, "huge", "1e999"),
+    ]
+    for wanted, name, text in cases:
         out[name] = bytes([wanted]) + text.encode()
     return out
 
