@@ -165,6 +165,22 @@ static graph_node *need_at(const graph_node *n, int i) {
     return i - n->n_inputs < n->n_controls ? n->controls[i - n->n_inputs] : NULL;
 }
 
+/* The nodes on the stack from FIRST on need each other: a loop, if one of them says so. */
+static inlay_status fail_cycle(const visit *stack, size_t depth, const graph_node *first, inlay_error *err) {
+    inlay_status status = INLAY_INVALID_ARGUMENT;
+    const graph_node *named = first;
+    for (size_t i = depth; i-- > 0;) {
+        if (stack[i].node->def && (stack[i].node->def->flags & OP_LOOP)) {
+            named = stack[i].node;
+            status = INLAY_UNIMPLEMENTED;
+        }
+        if (stack[i].node == first) break;
+    }
+    status = status == INLAY_UNIMPLEMENTED ? fail(err, status, "loops in the old form of control flow do not run")
+                                           : fail(err, status, "the graph has a cycle through it");
+    return error_in_node(err, status, named->name, named->op);
+}
+
 /* Depth first without recursion: hostile graphs are deep. */
 static inlay_status visit_from(graph_node *root, visit *stack, graph_node **order, size_t *count, inlay_error *err) {
     if (root->mark == DONE) return INLAY_OK;
@@ -181,10 +197,7 @@ static inlay_status visit_from(graph_node *root, visit *stack, graph_node **orde
             continue;
         }
         top->next++;
-        if (next->mark == OPEN) {
-            inlay_status status = fail(err, INLAY_INVALID_ARGUMENT, "the graph has a cycle through it");
-            return error_in_node(err, status, next->name, next->op);
-        }
+        if (next->mark == OPEN) return fail_cycle(stack, depth, next, err);
         if (next->mark == DONE) continue;
         next->mark = OPEN;
         stack[depth++] = (visit){next, 0};

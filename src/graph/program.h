@@ -36,7 +36,7 @@ inlay_status program_add_target(program *p, graph_node *n, inlay_error *err);
 inlay_status program_redirect(program *p, graph_edge from, graph_edge to, inlay_error *err);
 
 /* The nodes that fetches and targets need, each after those it needs, in *order [*count] (in the program's memory); the
- * rest is removed. INVALID_ARGUMENT names a node of a cycle. */
+ * rest is removed. INVALID_ARGUMENT names a node of a cycle, UNIMPLEMENTED one of a loop. */
 inlay_status program_order(program *p, graph_node ***order, size_t *count, inlay_error *err);
 
 #endif

@@ -6,13 +6,28 @@
 #include "op/op.h"
 
 #define OP_FAMILIES(X) \
+    X(binary)          \
+    X(cast)            \
+    X(fill)            \
     X(forward)         \
+    X(gather)          \
+    X(join)            \
+    X(layout)          \
+    X(matmul)          \
+    X(nn)              \
+    X(order)           \
+    X(reduce)          \
+    X(reshape)         \
+    X(restore)         \
+    X(select)          \
+    X(slice)           \
     X(state)           \
     X(string)          \
     X(string_join)     \
     X(string_number)   \
     X(string_split)    \
-    X(table)
+    X(table)           \
+    X(unary)
 
 #define OP_DECLARE(name)                 \
     extern const op_impl name##_impls[]; \

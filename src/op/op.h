@@ -47,6 +47,7 @@ typedef struct op_call {
     tensor **in;  /* [node->in.count], held by the call: tensor_is_writable says whether an input may be overwritten */
     tensor **out; /* [node->out.count], NULL at first; the op puts tensors it gives away. One that stays NULL is an
                      error only when somebody needs it */
+    const bool *unused; /* [node->out.count] outputs that nobody needs: they may stay NULL */
     op_host *host;
     mem_budget *budget;
     const _Atomic bool *cancelled; /* may be NULL; long loops look now and then (op_check_cancelled) */

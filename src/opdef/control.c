@@ -31,7 +31,7 @@ const op_def control_defs[] = {
     {"Enter", .in = "data:T", .out = "output:T",
      .attrs = "T:type frame_name:string is_constant:bool=false parallel_iterations:int=10"},
     {"Exit", .in = "data:T", .out = "output:T", .attrs = "T:type"},
-    {"NextIteration", .in = "data:T", .out = "output:T", .attrs = "T:type"},
+    {"NextIteration", .in = "data:T", .out = "output:T", .attrs = "T:type", .flags = OP_LOOP},
     {"LoopCond", .in = "input:bool", .out = "output:bool"},
     {"ControlTrigger", .flags = 0},
     {"_Arg", .out = "output:T", .attrs = "T:type index:int", .flags = OP_STATEFUL},

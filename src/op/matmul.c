@@ -1,0 +1,99 @@
+/* Matrix products. */
+#include "kernel/gemm/gemm.h"
+#include "op/broadcast.h"
+#include "op/families.h"
+
+/* Whether the inputs are transposed, by the attributes' names of each op. */
+enum { MATMUL, BATCHED };
+
+static inlay_status transposed(const op_call *c, bool *a, bool *b, inlay_error *err) {
+    bool batched = c->node->impl->detail == BATCHED;
+    TRY(attr_bool(&c->node->attributes, batched ? "adj_x" : "transpose_a", a, err));
+    return attr_bool(&c->node->attributes, batched ? "adj_y" : "transpose_b", b, err);
+}
+
+/* Rows and columns of T's last two dims, as the product sees them. */
+static void sizes(const tensor *t, bool flip, int64_t *rows, int64_t *columns) {
+    const int64_t *last = t->dims.dims + t->dims.rank - 2;
+    *rows = last[flip];
+    *columns = last[!flip];
+}
+
+/* Which matrix of each input every product of a batch takes. */
+typedef struct batch_index {
+    int64_t *a, *b;
+    const broadcast *together;
+} batch_index;
+
+static void note_batch(void *ctx, int64_t out, const int64_t *offsets) {
+    const batch_index *x = ctx;
+    int last = x->together->rank - 1;
+    for (int64_t i = 0; i < x->together->dims[last]; i++) {
+        x->a[out + i] = offsets[0] + i * x->together->steps[0][last];
+        x->b[out + i] = offsets[1] + i * x->together->steps[1][last];
+    }
+}
+
+static inlay_status multiply(op_call *c, gemm_call *g, const broadcast *together, tensor *out, inlay_error *err) {
+    g->c = out->data;
+    if (out->count == 0) return INLAY_OK;
+    if (g->k == 0) {
+        memset(out->data, 0, (size_t)out->size);
+        return INLAY_OK;
+    }
+    if (g->batch == 1) return gemm_run(g, err);
+    batch_index x = {mem_array((size_t)g->batch, 8), mem_array((size_t)g->batch, 8), together};
+    inlay_status status = x.a && x.b ? INLAY_OK : fail_memory(err);
+    if (status == INLAY_OK) {
+        broadcast_walk(together, 2, note_batch, &x);
+        g->a_index = x.a;
+        g->b_index = x.b;
+        status = gemm_run(g, err);
+    }
+    mem_free(x.a);
+    mem_free(x.b);
+    (void)c;
+    return status;
+}
+
+static inlay_status matmul_run(op_call *c, inlay_error *err) {
+    const tensor *a = c->in[0], *b = c->in[1];
+    char at[SHAPE_TEXT], bt[SHAPE_TEXT];
+    gemm_call g = {.type = a->type, .a = a->data, .b = b->data};
+    TRY(transposed(c, &g.trans_a, &g.trans_b, err));
+    bool exact = c->node->impl->detail == MATMUL;
+    if (a->dims.rank < 2 || b->dims.rank < 2 || (exact && (a->dims.rank != 2 || b->dims.rank != 2)))
+        return fail(err, INLAY_INVALID_ARGUMENT, "shapes %s and %s are no matrices", shape_text(&a->dims, at),
+                    shape_text(&b->dims, bt));
+    int64_t other;
+    sizes(a, g.trans_a, &g.m, &g.k);
+    sizes(b, g.trans_b, &other, &g.n);
+    if (other != g.k)
+        return fail(err, INLAY_INVALID_ARGUMENT, "shapes %s%s and %s%s do not fit for a product",
+                    shape_text(&a->dims, at), g.trans_a ? " transposed" : "", shape_text(&b->dims, bt),
+                    g.trans_b ? " transposed" : "");
+    if (a->type != b->type || c->node->out.items[0].type != a->type)
+        return fail(err, INLAY_UNIMPLEMENTED, "products of %s and %s to %s are not supported", dtype_name(a->type),
+                    dtype_name(b->type), dtype_name(c->node->out.items[0].type));
+    shape batch_a = a->dims, batch_b = b->dims;
+    batch_a.rank -= 2;
+    batch_b.rank -= 2;
+    broadcast together;
+    TRY(broadcast_make((const shape *[]){&batch_a, &batch_b}, 2, &together, err));
+    shape dims = together.out;
+    if (dims.rank + 2 > INLAY_MAX_RANK || !shape_elements(&dims, &g.batch))
+        return fail(err, INLAY_INVALID_ARGUMENT, "the result is too large");
+    dims.dims[dims.rank++] = g.m;
+    dims.dims[dims.rank++] = g.n;
+    tensor *out;
+    TRY(op_output(c, 0, &dims, &out, err));
+    return multiply(c, &g, &together, out, err);
+}
+
+const op_impl matmul_impls[] = {
+    {"MatMul", .run = matmul_run, .detail = MATMUL, .flags = OP_ANY_ALIGNMENT},
+    {"BatchMatMul", .run = matmul_run, .detail = BATCHED, .flags = OP_ANY_ALIGNMENT},
+    {"BatchMatMulV2", .run = matmul_run, .detail = BATCHED, .flags = OP_ANY_ALIGNMENT},
+    {"BatchMatMulV3", .run = matmul_run, .detail = BATCHED, .flags = OP_ANY_ALIGNMENT},
+};
+OP_FAMILY_END(matmul);
