@@ -20,6 +20,8 @@ size_t plan_fetches(const plan *p);
 typedef struct run_options {
     mem_budget *budget;            /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
     const _Atomic bool *cancelled; /* may be NULL */
+    bool skip_unsupported;         /* leave out nodes whose op cannot run, and those that need them, with a warning: for
+                                      loading, where a model may hold more than is asked of it */
 } run_options;
 
 /* Runs P. FEEDS [plan_feeds] are held during the run only, one that nothing needs may be NULL. FETCHED [plan_fetches]

@@ -1,6 +1,8 @@
 /* The executor: one node after another, kernels parallel inside. */
 #include "runtime/plan_private.h"
 
+#include "base/log.h"
+
 /* One run: tensors by slot, and room for one step's inputs and outputs. */
 typedef struct run {
     const plan *p;
@@ -62,6 +64,7 @@ static inlay_status run_step(run *r, const plan_step *step, inlay_error *err) {
     op_call call = {.node = &step->node,
                     .in = r->in,
                     .out = r->out,
+                    .unused = step->unused,
                     .host = r->p->host,
                     .budget = r->options->budget,
                     .cancelled = r->options->cancelled};
@@ -114,6 +117,21 @@ static inlay_status take_feeds(run *r, tensor *const *feeds, inlay_error *err) {
     return INLAY_OK;
 }
 
+/* An input's maker was skipped. Its other inputs stay in their slots until the run ends. */
+static bool lacks_input(const run *r, const plan_step *step) {
+    for (int k = 0; k < step->node.in.count; k++)
+        if (step->in[k].from >= 0 && !r->slots[step->in[k].from]) return true;
+    return false;
+}
+
+static inlay_status skip(inlay_error *err) {
+    if (err) {
+        log_note(INLAY_LOG_WARNING, "left out while loading: %s", err->message);
+        *err = (inlay_error){.offset = -1};
+    }
+    return INLAY_OK;
+}
+
 inlay_status plan_run(const plan *p, tensor *const *feeds, tensor **fetched, const run_options *options,
                       inlay_error *err) {
     static const run_options none = {0};
@@ -124,7 +142,11 @@ inlay_status plan_run(const plan *p, tensor *const *feeds, tensor **fetched, con
     if (!r.slots) return fail_memory(err);
     r.in = r.slots + slots;
     inlay_status status = take_feeds(&r, feeds, err);
-    for (size_t i = 0; i < p->n_steps && status == INLAY_OK; i++) status = run_step(&r, &p->steps[i], err);
+    for (size_t i = 0; i < p->n_steps && status == INLAY_OK; i++) {
+        if (r.options->skip_unsupported && lacks_input(&r, &p->steps[i])) continue;
+        status = run_step(&r, &p->steps[i], err);
+        if (status == INLAY_UNIMPLEMENTED && r.options->skip_unsupported) status = skip(err);
+    }
     if (status == INLAY_OK) status = take_fetches(&r, fetched, err);
     for (size_t i = 0; i < slots; i++) tensor_release(r.slots[i]);
     if (status != INLAY_OK)

@@ -1,0 +1,78 @@
+#include "model/model_private.h"
+
+#include <unistd.h>
+
+/* Three quarters of the machine's memory. */
+static uint64_t usual_memory(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : (uint64_t)4 << 30;
+}
+
+enum { USUAL_NODES = 4000000 };
+
+static bytes op_list_of(const saved_metagraph *g) {
+    wire_field f;
+    bool found = false;
+    if (!g->meta_info.data || wire_find(g->meta_info, 2, "meta_info", &f, &found, NULL) != INLAY_OK) return (bytes){0};
+    return found && f.type == WIRE_BYTES ? f.data : (bytes){0};
+}
+
+static inlay_status import(model *m, inlay_error *err) {
+    graph_source source = {
+        .file = m->saved->file, .origin = m->saved->message.data, .tensors = saved_tensor_options(m->saved)};
+    graph_init(&m->g, NULL, &source, (size_t)m->node_budget);
+    TRY(graph_library_init(&m->library, m->graph_of->graph_def, op_list_of(m->graph_of), &source, err));
+    m->g.library = &m->library;
+    return graph_import(&m->g, m->graph_of->graph_def, err);
+}
+
+static inlay_status open_session(model *m, const inlay_model_options *o, inlay_error *err) {
+    session_options options = {.folder = m->saved->folder, .allow_files_in = o->allow_files_in, .copy = o->copy};
+    TRY(session_open(&options, &m->session, err));
+    if (!m->saved->has_variables) return INLAY_OK;
+    char *prefix;
+    TRY(saved_variables_prefix(m->saved, &prefix, err));
+    inlay_status status = bundle_open(prefix, o->copy, &m->variables, err);
+    mem_free(prefix);
+    return status;
+}
+
+inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
+    inlay_model_options options = {.optimize = true};
+    if (given) options = *given;
+    *out = NULL;
+    model *m = mem_zalloc(1, sizeof *m);
+    if (!m) return fail_memory(err);
+    if (pthread_mutex_init(&m->lock, NULL) != 0) {
+        mem_free(m);
+        return fail_memory(err);
+    }
+    arena_init(&m->memory, 0);
+    m->optimize = options.optimize;
+    m->memory_budget = options.memory_budget ? options.memory_budget : usual_memory();
+    m->node_budget = options.node_budget ? options.node_budget : USUAL_NODES;
+    inlay_status status = saved_model_open(path, options.copy, &m->saved, err);
+    if (status == INLAY_OK) status = saved_model_pick(m->saved, options.tag_set, &m->graph_of, err);
+    if (status == INLAY_OK) status = import(m, err);
+    if (status == INLAY_OK) status = open_session(m, &options, err);
+    if (status == INLAY_OK) status = model_list_signatures(m, err);
+    if (status == INLAY_OK) status = model_initialize(m, err);
+    if (status == INLAY_OK)
+        *out = m;
+    else
+        model_close(m);
+    return status;
+}
+
+void model_close(model *m) {
+    if (!m) return;
+    model_drop_plans(m);
+    graph_free(&m->g);
+    graph_library_free(&m->library);
+    session_close(m->session);
+    bundle_close(m->variables);
+    saved_model_close(m->saved);
+    arena_free(&m->memory);
+    pthread_mutex_destroy(&m->lock);
+    mem_free(m);
+}

@@ -1,0 +1,183 @@
+#include "runtime/session.h"
+
+#include "base/file.h"
+#include "format/bundle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A checkpoint that ops have read from. */
+typedef struct open_bundle {
+    char *prefix;
+    bundle *b;
+} open_bundle;
+
+struct session {
+    op_host host; /* first: ops give it back to us */
+    resource_store resources;
+    char *assets, *variables, *allowed; /* real paths, or NULL */
+    bool copy;
+    pthread_mutex_t lock; /* around bundles */
+    open_bundle *bundles;
+    size_t n_bundles;
+};
+
+/* The real path of FILE, on the heap by malloc's rules (free). */
+static inlay_status real_path(const char *file, char **out, inlay_error *err) {
+    *out = realpath(file, NULL);
+    return *out ? INLAY_OK : fail_errno(err, errno, file, "find");
+}
+
+static bool is_inside(const char *path, const char *folder) {
+    size_t n = folder ? strlen(folder) : 0;
+    return n && strncmp(path, folder, n) == 0 && (path[n] == '/' || folder[n - 1] == '/');
+}
+
+static inlay_status refuse(const char *path, inlay_error *err) {
+    return fail_at(err, INLAY_PERMISSION_DENIED, path, -1,
+                   "the graph wants to read a file outside the model; name its folder to allow that");
+}
+
+static inlay_status text_of(bytes name, char **out, inlay_error *err) {
+    *out = NULL;
+    if (memchr(name.data ? name.data : (const uint8_t *)"", 0, name.size))
+        return fail(err, INLAY_INVALID_ARGUMENT, "a file name holds a NUL byte");
+    char *text = mem_alloc(name.size + 8);
+    if (!text) return fail_memory(err);
+    if (name.size) memcpy(text, name.data, name.size);
+    text[name.size] = 0;
+    *out = text;
+    return INLAY_OK;
+}
+
+static inlay_status open_file(op_host *host, bytes path, file_map **out, inlay_error *err) {
+    session *s = (session *)host;
+    char *text, *real = NULL;
+    *out = NULL;
+    TRY(text_of(path, &text, err));
+    inlay_status status = real_path(text, &real, err);
+    if (status == INLAY_OK && !is_inside(real, s->assets) && !is_inside(real, s->allowed)) status = refuse(text, err);
+    if (status == INLAY_OK) status = file_map_open(real, s->copy, out, err);
+    free(real);
+    mem_free(text);
+    return status;
+}
+
+/* Under the lock. The bundle stays the session's. */
+static inlay_status find_bundle(session *s, const char *prefix, bundle **out, inlay_error *err) {
+    for (size_t i = 0; i < s->n_bundles; i++)
+        if (strcmp(s->bundles[i].prefix, prefix) == 0) {
+            *out = s->bundles[i].b;
+            return INLAY_OK;
+        }
+    open_bundle *more = mem_realloc(s->bundles, (s->n_bundles + 1) * sizeof *more);
+    if (!more) return fail_memory(err);
+    s->bundles = more;
+    char *copy = mem_strdup(prefix);
+    if (!copy) return fail_memory(err);
+    inlay_status status = bundle_open(prefix, s->copy, out, err);
+    if (status == INLAY_OK)
+        s->bundles[s->n_bundles++] = (open_bundle){copy, *out};
+    else
+        mem_free(copy);
+    return status;
+}
+
+static inlay_status check_prefix(const session *s, char *prefix, inlay_error *err) {
+    char *real;
+    size_t size = strlen(prefix);
+    memcpy(prefix + size, ".index", sizeof ".index");
+    inlay_status status = real_path(prefix, &real, err);
+    prefix[size] = 0;
+    TRY(status);
+    if (!is_inside(real, s->variables) && !is_inside(real, s->allowed)) status = refuse(prefix, err);
+    free(real);
+    return status;
+}
+
+static inlay_status restore(op_host *host, bytes prefix, bytes name, bytes slice, tensor **out, inlay_error *err) {
+    session *s = (session *)host;
+    char *text;
+    bundle *b;
+    *out = NULL;
+    TRY(text_of(prefix, &text, err));
+    inlay_status status = check_prefix(s, text, err);
+    if (status == INLAY_OK) {
+        pthread_mutex_lock(&s->lock);
+        status = find_bundle(s, text, &b, err);
+        pthread_mutex_unlock(&s->lock);
+    }
+    if (status == INLAY_OK) {
+        const bundle_entry *entry = bundle_find(b, name);
+        if (!entry)
+            status = fail_at(err, INLAY_NOT_FOUND, text, -1, "the checkpoint has no tensor '%.*s'",
+                             (int)(name.size < 200 ? name.size : 200), (const char *)name.data);
+        else
+            status = slice.size ? bundle_read_slice(b, entry, slice, out, err) : bundle_read(b, entry, out, err);
+    }
+    mem_free(text);
+    return status;
+}
+
+/* The real path of FOLDER/NAME, or NULL in *out when there is no such folder. */
+static inlay_status real_folder(const char *folder, const char *name, char **out, inlay_error *err) {
+    char *path = path_join(folder, name);
+    if (!path) return fail_memory(err);
+    char *real = realpath(path, NULL);
+    mem_free(path);
+    *out = real ? mem_strdup(real) : NULL;
+    free(real);
+    return real && !*out ? fail_memory(err) : INLAY_OK;
+}
+
+static inlay_status find_folders(session *s, const session_options *options, inlay_error *err) {
+    if (options->folder) {
+        TRY(real_folder(options->folder, "assets", &s->assets, err));
+        TRY(real_folder(options->folder, "variables", &s->variables, err));
+    }
+    if (!options->allow_files_in) return INLAY_OK;
+    char *real;
+    TRY(real_path(options->allow_files_in, &real, err));
+    s->allowed = mem_strdup(real);
+    free(real);
+    return s->allowed ? INLAY_OK : fail_memory(err);
+}
+
+inlay_status session_open(const session_options *options, session **out, inlay_error *err) {
+    *out = NULL;
+    session *s = mem_zalloc(1, sizeof *s);
+    if (!s) return fail_memory(err);
+    inlay_status status = resource_store_init(&s->resources, err);
+    if (status != INLAY_OK || pthread_mutex_init(&s->lock, NULL) != 0) {
+        if (status == INLAY_OK) resource_store_free(&s->resources);
+        mem_free(s);
+        return status == INLAY_OK ? fail_memory(err) : status;
+    }
+    s->copy = options->copy;
+    s->host = (op_host){.resources = &s->resources, .restore = restore, .open_file = open_file};
+    status = find_folders(s, options, err);
+    if (status == INLAY_OK)
+        *out = s;
+    else
+        session_close(s);
+    return status;
+}
+
+void session_close(session *s) {
+    if (!s) return;
+    resource_store_free(&s->resources);
+    for (size_t i = 0; i < s->n_bundles; i++) {
+        bundle_close(s->bundles[i].b);
+        mem_free(s->bundles[i].prefix);
+    }
+    mem_free(s->bundles);
+    mem_free(s->assets);
+    mem_free(s->variables);
+    mem_free(s->allowed);
+    pthread_mutex_destroy(&s->lock);
+    mem_free(s);
+}
+
+op_host *session_host(session *s) {
+    return &s->host;
+}

@@ -1,0 +1,151 @@
+/* Runs parts of models, for tests that compare with TensorFlow. Reads commands from standard input, a line each:
+ *   open PATH            a model or graph, closing the one before
+ *   feed NAME FILE       FILE is .npy; for strings .strs: u64 count and rank, dims, then u32 size and bytes each
+ *   fetch NAME FILE      writes FILE in the same forms
+ *   target NAME
+ *   signature KEY        feeds and fetches are the signature's keys
+ *   run                  prints "ok" or "CODE: message", forgets feeds and fetches
+ * A dtype that NumPy lacks is written as its bits: FILE holds uint16 for bfloat16. */
+#include "format/npy.h"
+#include "model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST = 256 };
+
+typedef struct job {
+    model *m;
+    inlay_named_tensor feeds[MOST], fetches[MOST];
+    char *files[MOST], *targets[MOST], *signature;
+    size_t n_feeds, n_fetches, n_targets;
+} job;
+
+static bool read_exact(FILE *f, void *out, size_t size) {
+    return fread(out, 1, size, f) == size;
+}
+
+static inlay_status load_strings(const char *path, tensor **out, inlay_error *err) {
+    FILE *f = fopen(path, "rb");
+    if (!f) return fail(err, INLAY_NOT_FOUND, "%s", path);
+    uint64_t count, rank, dim;
+    shape dims = {0};
+    string_builder b;
+    if (!read_exact(f, &count, 8) || !read_exact(f, &rank, 8)) return fail(err, INLAY_DATA_LOSS, "%s", path);
+    for (uint64_t i = 0; i < rank; i++) {
+        if (!read_exact(f, &dim, 8)) return fail(err, INLAY_DATA_LOSS, "%s", path);
+        dims.dims[dims.rank++] = (int64_t)dim;
+    }
+    TRY(string_builder_init(&b, &dims, err));
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t size;
+        if (!read_exact(f, &size, 4)) return fail(err, INLAY_DATA_LOSS, "%s", path);
+        char *text = malloc(size + 1);
+        if (!read_exact(f, text, size)) return fail(err, INLAY_DATA_LOSS, "%s", path);
+        TRY(string_builder_add(&b, bytes_make(text, size), err));
+        free(text);
+    }
+    fclose(f);
+    return string_builder_finish(&b, NULL, out, err);
+}
+
+static inlay_status save_strings(const char *path, const tensor *t, inlay_error *err) {
+    FILE *f = fopen(path, "wb");
+    if (!f) return fail(err, INLAY_NOT_FOUND, "%s", path);
+    uint64_t head[2] = {(uint64_t)t->count, (uint64_t)t->dims.rank};
+    fwrite(head, 8, 2, f);
+    fwrite(t->dims.dims, 8, (size_t)t->dims.rank, f);
+    for (int64_t i = 0; i < t->count; i++) {
+        bytes text = tensor_string(t, i);
+        uint32_t size = (uint32_t)text.size;
+        fwrite(&size, 4, 1, f);
+        fwrite(text.data, 1, size, f);
+    }
+    fclose(f);
+    return INLAY_OK;
+}
+
+static bool is_strings(const char *path) {
+    size_t n = strlen(path);
+    return n > 5 && strcmp(path + n - 5, ".strs") == 0;
+}
+
+static inlay_status load(const char *path, tensor **out, inlay_error *err) {
+    return is_strings(path) ? load_strings(path, out, err) : npy_read(path, INLAY_INVALID_DTYPE, false, out, err);
+}
+
+static inlay_status save(const char *path, tensor *t, inlay_error *err) {
+    if (t->type == INLAY_STRING) return save_strings(path, t, err);
+    return npy_write(t, path, err);
+}
+
+static void forget(job *j) {
+    for (size_t i = 0; i < j->n_feeds; i++) {
+        tensor_release(j->feeds[i].tensor);
+        free((void *)(uintptr_t)j->feeds[i].key);
+    }
+    for (size_t i = 0; i < j->n_fetches; i++) {
+        tensor_release(j->fetches[i].tensor);
+        free((void *)(uintptr_t)j->fetches[i].key);
+        free(j->files[i]);
+    }
+    for (size_t i = 0; i < j->n_targets; i++) free(j->targets[i]);
+    free(j->signature);
+    j->signature = NULL;
+    j->n_feeds = j->n_fetches = j->n_targets = 0;
+}
+
+static inlay_status run(job *j, inlay_error *err) {
+    if (!j->m) return fail(err, INLAY_FAILED_PRECONDITION, "no model is open");
+    if (j->signature)
+        TRY(model_run(j->m, j->signature, j->feeds, j->n_feeds, j->fetches, j->n_fetches, NULL, err));
+    else
+        TRY(model_run_graph(j->m, j->feeds, j->n_feeds, j->fetches, j->n_fetches, (const char *const *)j->targets,
+                            j->n_targets, NULL, err));
+    for (size_t i = 0; i < j->n_fetches; i++) TRY(save(j->files[i], j->fetches[i].tensor, err));
+    return INLAY_OK;
+}
+
+static void report(inlay_status status, const inlay_error *err) {
+    if (status == INLAY_OK)
+        puts("ok");
+    else
+        printf("%s: %s\n", inlay_status_name(status), err->message);
+    fflush(stdout);
+}
+
+int main(void) {
+    static job j;
+    static char line[1 << 16], a[1 << 15], b[1 << 15];
+    while (fgets(line, sizeof line, stdin)) {
+        inlay_error err = {0};
+        char word[32] = "";
+        a[0] = b[0] = 0;
+        sscanf(line, "%31s %32767s %32767s", word, a, b);
+        if (strcmp(word, "open") == 0) {
+            model_close(j.m);
+            j.m = NULL;
+            report(model_open(a, NULL, &j.m, &err), &err);
+        } else if (strcmp(word, "feed") == 0 && j.n_feeds < MOST) {
+            inlay_named_tensor *feed = &j.feeds[j.n_feeds];
+            feed->tensor = NULL;
+            if (load(b, &feed->tensor, &err) != INLAY_OK) fprintf(stderr, "%s\n", err.message);
+            feed->key = strdup(a);
+            j.n_feeds++;
+        } else if (strcmp(word, "fetch") == 0 && j.n_fetches < MOST) {
+            j.fetches[j.n_fetches] = (inlay_named_tensor){.key = strdup(a)};
+            j.files[j.n_fetches++] = strdup(b);
+        } else if (strcmp(word, "target") == 0 && j.n_targets < MOST) {
+            j.targets[j.n_targets++] = strdup(a);
+        } else if (strcmp(word, "signature") == 0) {
+            free(j.signature);
+            j.signature = strdup(a);
+        } else if (strcmp(word, "run") == 0) {
+            report(run(&j, &err), &err);
+            forget(&j);
+        }
+    }
+    forget(&j);
+    model_close(j.m);
+    return 0;
+}
