@@ -1,4 +1,4 @@
-"""Takes out of a SavedModel what TensorFlow draws at random whenever it saves, so that a script makes the same bytes each time."""
+"""Takes out of a SavedModel what TensorFlow draws at random when it saves, so that a script makes the same bytes again."""
 import os
 import re
 

@@ -1,4 +1,4 @@
-"""Makes bundles/ and checkpoints/: tensor bundles and checkpoints written by TensorFlow. README.md tells what each is for.
+"""Makes bundles/ and checkpoints/: tensor bundles and checkpoints written by TensorFlow. README.md tells more.
 
     python make_bundles.py [--out DIR]       needs TensorFlow (tools/venv.sh); writes the same bytes each time
 """
@@ -98,7 +98,8 @@ def make_one_shard(folder):
 
 def make_sharded(folder):
     """Three shards, merged by TensorFlow from three bundles of one."""
-    tensors = {f"layer_{i}/{part}": values(tf.float32, shape) for i in range(5) for part, shape in (("w", [4, i + 1]), ("b", [i + 1]))}
+    tensors = {f"layer_{i}/w": values(tf.float32, [4, i + 1]) for i in range(5)}
+    tensors |= {f"layer_{i}/b": values(tf.float32, [i + 1]) for i in range(5)}
     tensors["words"] = values(tf.string, [7])
     names = sorted(tensors)
     parts = [f"{folder}/part-{i}" for i in range(3)]
@@ -238,7 +239,7 @@ def settle_state_file(path):
 def graph_checkpoint(folder, version):
     """A V1 or V2 checkpoint of Saver: plain and partitioned variables, .meta and the state file."""
     os.makedirs(folder)
-    dtypes = (tf.float32, tf.float64, tf.int32, tf.int64, tf.uint8, tf.int8, tf.int16, tf.bool, tf.complex64, tf.string, tf.float16)
+    dtypes = (*FLOATS[:3], tf.int32, tf.int64, tf.uint8, tf.int8, tf.int16, tf.bool, tf.complex64, tf.string)
     tensors = {dtype.name: values(dtype, [2, 3]) for dtype in dtypes} | {"scalar": values(tf.float32, [])}
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     tensors["split"] = values(tf.float32, [9, 4])

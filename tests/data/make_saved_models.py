@@ -1,4 +1,4 @@
-"""Makes saved_models/ and graphs/: small models written by TensorFlow, with inputs and outputs. README.md tells what each is for.
+"""Makes saved_models/ and graphs/: small models written by TensorFlow, with inputs and outputs. README.md tells more.
 
     python make_saved_models.py [--out DIR]       needs TensorFlow (tools/venv.sh); writes the same bytes each time
 """

@@ -43,7 +43,7 @@ class Failed(Exception):
 
 class Session:
     def __init__(self, library, folder, tags):
-        self.library = library
+        self.tf = library
         self.status = POINTER(library.TF_NewStatus())
         self.graph = POINTER(library.TF_NewGraph())
         options = POINTER(library.TF_NewSessionOptions())
@@ -54,18 +54,18 @@ class Session:
         self.check()
 
     def check(self):
-        code = self.library.TF_GetCode(self.status)
+        code = self.tf.TF_GetCode(self.status)
         if code:
-            raise Failed(f"code {code}: {self.library.TF_Message(self.status).decode(errors='replace')}")
+            raise Failed(f"code {code}: {self.tf.TF_Message(self.status).decode(errors='replace')}")
 
     def close(self):
-        self.library.TF_CloseSession(self.session, self.status)
-        self.library.TF_DeleteSession(self.session, self.status)
-        self.library.TF_DeleteGraph(self.graph)
+        self.tf.TF_CloseSession(self.session, self.status)
+        self.tf.TF_DeleteSession(self.session, self.status)
+        self.tf.TF_DeleteGraph(self.graph)
 
     def output(self, name):
         node, _, index = name.partition(":")
-        operation = self.library.TF_GraphOperationByName(self.graph, node.encode())
+        operation = self.tf.TF_GraphOperationByName(self.graph, node.encode())
         if not operation:
             raise Failed(f"no operation {node}")
         return Output(operation, int(index or 0))
@@ -73,20 +73,20 @@ class Session:
     def to_tensor(self, value):
         dims = (ctypes.c_int64 * max(1, value.ndim))(*value.shape)
         if value.dtype == object:
-            tensor = POINTER(self.library.TF_AllocateTensor(STRING, dims, value.ndim, ctypes.c_size_t(STRING_BYTES * value.size)))
-            start = self.library.TF_TensorData(tensor)
+            tensor = POINTER(self.tf.TF_AllocateTensor(STRING, dims, value.ndim, ctypes.c_size_t(STRING_BYTES * value.size)))
+            start = self.tf.TF_TensorData(tensor)
             for i, text in enumerate(value.ravel().tolist()):
                 place = POINTER(start + STRING_BYTES * i)
-                self.library.TF_StringInit(place)
-                self.library.TF_StringCopy(place, text, ctypes.c_size_t(len(text)))
+                self.tf.TF_StringInit(place)
+                self.tf.TF_StringCopy(place, text, ctypes.c_size_t(len(text)))
             return tensor
         data = value.tobytes()
-        tensor = POINTER(self.library.TF_AllocateTensor(CODES[value.dtype], dims, value.ndim, ctypes.c_size_t(len(data))))
-        ctypes.memmove(self.library.TF_TensorData(tensor), data, len(data))
+        tensor = POINTER(self.tf.TF_AllocateTensor(CODES[value.dtype], dims, value.ndim, ctypes.c_size_t(len(data))))
+        ctypes.memmove(self.tf.TF_TensorData(tensor), data, len(data))
         return tensor
 
     def to_array(self, tensor):
-        library = self.library
+        library = self.tf
         shape = [library.TF_Dim(tensor, i) for i in range(library.TF_NumDims(tensor))]
         code, start = library.TF_TensorType(tensor), library.TF_TensorData(tensor)
         if code != STRING:
@@ -99,7 +99,7 @@ class Session:
         return out.reshape(shape)
 
     def run(self, feeds, fetches):
-        library = self.library
+        library = self.tf
         inputs = (Output * len(feeds))(*map(self.output, feeds))
         values = (POINTER * len(feeds))(*map(self.to_tensor, feeds.values()))
         outputs = (Output * len(fetches))(*map(self.output, fetches))

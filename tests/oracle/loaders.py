@@ -165,3 +165,9 @@ def query(inlay, folder, scratch, inputs, k=None, signature=None):
     flags += [] if k is None else ["--k", k]
     flags += ["--signature", signature] if signature else []
     return parse_query(inlay("query", folder, "--json", *flags))
+
+
+def read_strings(path):
+    """The nested lists of texts that `inlay run` writes for a string output."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)

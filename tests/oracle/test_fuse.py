@@ -249,7 +249,8 @@ def test_ties_go_to_the_lower_row(inlay, capi, cli, metric, chunk, tmp_path):
             np.save(shards / f"{i}.npy", part)
         queries = np.concatenate([np.eye(4, dtype=np.float32), np.zeros((2, 4), np.float32)])
     extractor = fixtures.Extractor("none", {"query": queries}, queries)
-    model = Fused(inlay, str(tmp_path), extractor, fixtures.Collection(str(shards), rows.astype(np.float64)), metric, "--chunk", chunk)
+    collection = fixtures.Collection(str(shards), rows.astype(np.float64))
+    model = Fused(inlay, str(tmp_path), extractor, collection, metric, "--chunk", chunk)
     answers = [load(model.folder, model.runs()) for load in (loaders.load_v2, loaders.load_v1, capi, cli)]
     if "query" in inlay.commands:
         answers.append([loaders.query(inlay, model.folder, tmp_path, extractor.inputs, k) for k in ASKED])
