@@ -1,0 +1,162 @@
+#include "model/model.h"
+
+#include "base/alloc.h"
+
+/* What a caller of inlay_search holds: the answer and the tensors it points into. */
+typedef struct hits {
+    inlay_hits shown; /* first: what is given out */
+    tensor *scores, *indices, *payload;
+    inlay_string *labels;
+} hits;
+
+static bool has_output(const inlay_signature *s, const char *key) {
+    for (size_t i = 0; i < s->n_outputs; i++)
+        if (strcmp(s->outputs[i].key, key) == 0) return true;
+    return false;
+}
+
+static inlay_status find_search(const model *m, const char *key, const inlay_signature **out, inlay_error *err) {
+    *out = model_find_signature(m, key ? key : "search");
+    if (!*out) return fail(err, INLAY_NOT_FOUND, "the model has no signature %s", key ? key : "search");
+    if (!has_output(*out, "scores") || !has_output(*out, "indices"))
+        return fail(err, INLAY_INVALID_ARGUMENT, "signature %s is no search: it has no outputs scores and indices",
+                    (*out)->key);
+    return INLAY_OK;
+}
+
+static inlay_status fill(hits *h, inlay_error *err) {
+    char text[SHAPE_TEXT];
+    if (h->scores->type != INLAY_FLOAT32 || h->indices->type != INLAY_INT64 || h->scores->dims.rank != 2 ||
+        !shape_equal(&h->scores->dims, &h->indices->dims))
+        return fail(err, INLAY_INTERNAL, "the search answered scores of shape %s", shape_text(&h->scores->dims, text));
+    tensor *aligned;
+    tensor **parts[] = {&h->scores, &h->indices};
+    for (int i = 0; i < 2; i++) {
+        TRY(tensor_aligned(*parts[i], NULL, &aligned, err));
+        tensor_release(*parts[i]);
+        *parts[i] = aligned;
+    }
+    h->shown.n_queries = (size_t)h->scores->dims.dims[0];
+    h->shown.k = (size_t)h->scores->dims.dims[1];
+    h->shown.scores = tensor_f32(h->scores);
+    h->shown.indices = tensor_i64(h->indices);
+    if (!h->payload) return INLAY_OK;
+    if (h->payload->count != h->scores->count)
+        return fail(err, INLAY_INTERNAL, "the search answered labels of shape %s", shape_text(&h->payload->dims, text));
+    if (h->payload->type == INLAY_INT64) {
+        TRY(tensor_aligned(h->payload, NULL, &aligned, err));
+        tensor_release(h->payload);
+        h->payload = aligned;
+        h->shown.ids = tensor_i64(h->payload);
+    } else if (h->payload->type == INLAY_STRING) {
+        h->labels = mem_array((size_t)h->payload->count, sizeof *h->labels);
+        if (!h->labels) return fail_memory(err);
+        for (int64_t i = 0; i < h->payload->count; i++) {
+            bytes label = tensor_string(h->payload, i);
+            h->labels[i] = (inlay_string){(const char *)label.data, label.size};
+        }
+        h->shown.labels = h->labels;
+    }
+    return INLAY_OK;
+}
+
+inlay_status inlay_search(inlay_model *handle, const char *signature, const inlay_named_tensor *inputs, size_t n_inputs,
+                          int64_t k, inlay_hits **out, inlay_error *error) {
+    *out = NULL;
+    model *m = (model *)handle;
+    const inlay_signature *s;
+    TRY(find_search(m, signature, &s, error));
+    if (k > INT32_MAX)
+        return fail(error, INLAY_INVALID_ARGUMENT, "k is %lld, beyond the most there can be, 2147483647", (long long)k);
+    inlay_named_tensor *all = mem_array(n_inputs + 1, sizeof *all);
+    hits *h = mem_zalloc(1, sizeof *h);
+    tensor *k_tensor = NULL;
+    inlay_status status;
+    if (!all || !h) TRY_TO(failed, fail_memory(error));
+    if (n_inputs) memcpy(all, inputs, n_inputs * sizeof *all);
+    if (k >= 0) {
+        TRY_TO(failed, tensor_from_i32((int32_t)k, &k_tensor, error));
+        all[n_inputs++] = (inlay_named_tensor){"k", k_tensor};
+    }
+    const char *payload = has_output(s, "labels") ? "labels" : has_output(s, "ids") ? "ids" : NULL;
+    inlay_named_tensor outputs[] = {{"scores", NULL}, {"indices", NULL}, {payload, NULL}};
+    TRY_TO(failed, model_run(m, s->key, all, n_inputs, outputs, payload ? 3 : 2, NULL, error));
+    h->scores = outputs[0].tensor;
+    h->indices = outputs[1].tensor;
+    h->payload = outputs[2].tensor;
+    TRY_TO(failed, fill(h, error));
+    tensor_release(k_tensor);
+    mem_free(all);
+    *out = &h->shown;
+    return INLAY_OK;
+failed:
+    tensor_release(k_tensor);
+    mem_free(all);
+    if (h) inlay_hits_release(&h->shown);
+    return status;
+}
+
+void inlay_hits_release(inlay_hits *shown) {
+    hits *h = (hits *)shown;
+    if (!h) return;
+    tensor_release(h->scores);
+    tensor_release(h->indices);
+    tensor_release(h->payload);
+    mem_free(h->labels);
+    mem_free(h);
+}
+
+/* The one input of the signature beside k. */
+static inlay_status only_input(const inlay_signature *s, const char **key, inlay_dtype *type, inlay_error *err) {
+    *key = NULL;
+    for (size_t i = 0; i < s->n_inputs; i++) {
+        if (strcmp(s->inputs[i].key, "k") == 0 || s->inputs[i].optional) continue;
+        if (*key)
+            return fail(err, INLAY_INVALID_ARGUMENT, "signature %s has more than one input; name them all", s->key);
+        *key = s->inputs[i].key;
+        *type = s->inputs[i].dtype;
+    }
+    return *key ? INLAY_OK : fail(err, INLAY_INVALID_ARGUMENT, "signature %s has no input", s->key);
+}
+
+inlay_status inlay_search_texts(inlay_model *handle, const char *signature, const char *const *texts, size_t n,
+                                int64_t k, inlay_hits **out, inlay_error *error) {
+    *out = NULL;
+    const inlay_signature *s;
+    const char *key;
+    inlay_dtype type = INLAY_INVALID_DTYPE;
+    TRY(find_search((model *)handle, signature, &s, error));
+    TRY(only_input(s, &key, &type, error));
+    if (type != INLAY_STRING)
+        return fail(error, INLAY_INVALID_ARGUMENT, "input %s of signature %s is %s, not text", key, s->key,
+                    dtype_name(type));
+    inlay_string *items = mem_array(n, sizeof *items);
+    if (!items) return fail_memory(error);
+    for (size_t i = 0; i < n; i++) items[i] = (inlay_string){texts[i], strlen(texts[i])};
+    inlay_named_tensor input = {key, NULL};
+    int64_t count = (int64_t)n;
+    inlay_status status = inlay_tensor_from_strings(items, &count, 1, &input.tensor, error);
+    if (status == INLAY_OK) status = inlay_search(handle, signature, &input, 1, k, out, error);
+    inlay_tensor_release(input.tensor);
+    mem_free(items);
+    return status;
+}
+
+inlay_status inlay_search_vectors(inlay_model *handle, const char *signature, const float *vectors, size_t n,
+                                  size_t dim, int64_t k, inlay_hits **out, inlay_error *error) {
+    *out = NULL;
+    const inlay_signature *s;
+    const char *key;
+    inlay_dtype type = INLAY_INVALID_DTYPE;
+    TRY(find_search((model *)handle, signature, &s, error));
+    TRY(only_input(s, &key, &type, error));
+    if (type != INLAY_FLOAT32)
+        return fail(error, INLAY_INVALID_ARGUMENT, "input %s of signature %s is %s, not float32", key, s->key,
+                    dtype_name(type));
+    inlay_named_tensor input = {key, NULL};
+    shape dims = shape_matrix((int64_t)n, (int64_t)dim);
+    TRY(tensor_wrap(INLAY_FLOAT32, &dims, vectors, NULL, NULL, &input.tensor, error));
+    inlay_status status = inlay_search(handle, signature, &input, 1, k, out, error);
+    inlay_tensor_release(input.tensor);
+    return status;
+}

@@ -1,0 +1,196 @@
+#include "cli/values.h"
+
+#include <stdlib.h>
+
+enum { LINES_AT_ONCE = 256 };
+
+typedef struct query_values {
+    const char *model, *inputs, *signature, *tag_set;
+    text_list texts;
+    int64_t k, repeat, threads;
+    bool json;
+} query_values;
+
+#define AT(field) offsetof(query_values, field)
+static const flag_spec flags[] = {
+    {"--text", NULL, FLAG_LIST, "TEXT",
+     "what to look for; may be given again; - reads a query a line from standard input", AT(texts), NULL, false},
+    {"--inputs", NULL, FLAG_TEXT, "'KEY=FILE;...'",
+     "the signature's inputs as .npy or .json files, batch first; query=FILE.npy for a model without extractor",
+     AT(inputs), NULL, false},
+    {"--k", NULL, FLAG_NUMBER, "N", "how many rows to answer (default: the model's)", AT(k), NULL, false},
+    {"--signature", NULL, FLAG_TEXT, "KEY", "the search signature (default search)", AT(signature), NULL, false},
+    {"--tag_set", NULL, FLAG_TEXT, "TAGS", "the metagraph (default: the only one, else serve)", AT(tag_set), NULL,
+     false},
+    {"--repeat", NULL, FLAG_NUMBER, "N", "ask N times and tell the median time on standard error", AT(repeat), NULL,
+     false},
+    {"--threads", NULL, FLAG_NUMBER, "N", "threads to use (default: one a core)", AT(threads), NULL, false},
+    {"--json", NULL, FLAG_SWITCH, NULL, "print JSON", AT(json), NULL, false},
+    {NULL, NULL, FLAG_SWITCH, NULL, NULL, 0, NULL, false},
+};
+static const char *const operands[] = {"MODEL", NULL};
+static const example examples[] = {
+    {"inlay query model/ --text 'a sweet frozen dessert made of cream' --k 5", "the five best rows for a text"},
+    {"inlay query model/ --text - --json < questions.txt", "a query a line, answers as JSON"},
+    {"inlay query model/ --inputs query=vectors.npy", "vectors [n, dim] as queries"},
+    {NULL, NULL},
+};
+
+static void set_defaults(void *values) {
+    query_values *v = values;
+    v->signature = "search";
+    v->k = -1;
+    v->repeat = 1;
+}
+
+/* What is printed over all batches of one call. */
+typedef struct printer {
+    bool json;
+    size_t queries;
+} printer;
+
+static void print_hit_json(const inlay_hits *h, size_t i, size_t rank) {
+    printf("%s{\"rank\": %zu, \"index\": %lld, \"score\": ", rank ? ", " : "", rank + 1, (long long)h->indices[i]);
+    print_json_number(stdout, (double)h->scores[i]);
+    if (h->labels) {
+        printf(", \"label\": ");
+        print_json(stdout, h->labels[i].data, h->labels[i].size);
+    }
+    if (h->ids) printf(", \"id\": %lld", (long long)h->ids[i]);
+    putchar('}');
+}
+
+static void print_hit_row(const inlay_hits *h, size_t i, size_t rank) {
+    printf("%4zu  %10.6f  %10lld", rank + 1, (double)h->scores[i], (long long)h->indices[i]);
+    if (h->ids) printf("  %lld", (long long)h->ids[i]);
+    if (h->labels) {
+        printf("  ");
+        print_plain(stdout, h->labels[i].data, h->labels[i].size);
+    }
+    putchar('\n');
+}
+
+static void print_hits(printer *p, const inlay_hits *h, const char *const *texts) {
+    for (size_t q = 0; q < h->n_queries; q++, p->queries++) {
+        if (p->json) {
+            printf("%s{", p->queries ? ",\n " : "");
+            if (texts) {
+                printf("\"query\": ");
+                print_json(stdout, texts[q], strlen(texts[q]));
+                printf(", ");
+            }
+            printf("\"results\": [");
+            for (size_t r = 0; r < h->k; r++) print_hit_json(h, q * h->k + r, r);
+            printf("]}");
+            continue;
+        }
+        if (p->queries) putchar('\n');
+        if (texts) {
+            print_plain(stdout, texts[q], strlen(texts[q]));
+            putchar('\n');
+        }
+        printf("rank       score       index%s%s\n", h->ids ? "  id" : "", h->labels ? "  label" : "");
+        for (size_t r = 0; r < h->k; r++) print_hit_row(h, q * h->k + r, r);
+    }
+}
+
+/* One call of the library, repeated as asked. */
+static int ask(const query_values *v, inlay_model *model, const input_list *inputs, const char *const *texts,
+               size_t n_texts, printer *p) {
+    inlay_error error;
+    size_t runs = v->repeat > 1 ? (size_t)v->repeat : 1;
+    double *times = calloc(runs, sizeof *times);
+    if (!times) return fprintf(stderr, "inlay: out of memory\n"), EXIT_FAILED;
+    int code = EXIT_FINE;
+    for (size_t i = 0; i < runs && code == EXIT_FINE; i++) {
+        inlay_hits *hits;
+        double start = seconds_now();
+        inlay_status status = inputs
+                                  ? inlay_search(model, v->signature, inputs->items, inputs->count, v->k, &hits, &error)
+                                  : inlay_search_texts(model, v->signature, texts, n_texts, v->k, &hits, &error);
+        times[i] = seconds_now() - start;
+        if (status != INLAY_OK)
+            code = report_error(&error);
+        else if (i + 1 == runs)
+            print_hits(p, hits, texts);
+        if (status == INLAY_OK) inlay_hits_release(hits);
+    }
+    if (code == EXIT_FINE && v->repeat > 1)
+        fprintf(stderr, "median %.3f ms over %zu runs\n", 1e3 * quantile(times, runs, 0.5), runs);
+    free(times);
+    return code;
+}
+
+static int ask_lines(const query_values *v, inlay_model *model, printer *p) {
+    char *lines[LINES_AT_ONCE];
+    int code = EXIT_FINE;
+    for (bool more = true; more && code == EXIT_FINE;) {
+        size_t n = 0;
+        while (n < LINES_AT_ONCE) {
+            char *line = NULL;
+            size_t capacity = 0;
+            ssize_t size = getline(&line, &capacity, stdin);
+            if (size < 0) {
+                free(line);
+                more = false;
+                break;
+            }
+            while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
+            lines[n++] = line;
+        }
+        if (n) code = ask(v, model, NULL, (const char *const *)lines, n, p);
+        for (size_t i = 0; i < n; i++) free(lines[i]);
+    }
+    return code;
+}
+
+static int ask_all(const query_values *v, inlay_model *model) {
+    printer p = {.json = v->json};
+    const inlay_signature *signature = need_signature(model, v->model, v->signature);
+    if (!signature) return EXIT_FAILED;
+    int code;
+    if (v->json) printf("{\"queries\": [");
+    if (v->inputs) {
+        input_list inputs;
+        code = load_inputs(v->inputs, signature, &inputs) ? ask(v, model, &inputs, NULL, 0, &p) : EXIT_FAILED;
+        free_inputs(&inputs);
+    } else if (v->texts.count == 1 && strcmp(v->texts.items[0], "-") == 0) {
+        code = ask_lines(v, model, &p);
+    } else {
+        code = ask(v, model, NULL, v->texts.items, v->texts.count, &p);
+    }
+    if (v->json) printf("]}\n");
+    return code;
+}
+
+static int run(const void *values) {
+    const query_values *v = values;
+    if ((v->inputs != NULL) == (v->texts.count > 0))
+        return fprintf(stderr, "inlay query: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
+    if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
+    inlay_model_options options;
+    inlay_model_options_init(&options);
+    options.tag_set = v->tag_set;
+    inlay_model *model;
+    inlay_error error;
+    if (inlay_model_open(v->model, &options, &model, &error) != INLAY_OK) return report_error(&error);
+    int code = ask_all(v, model);
+    inlay_model_close(model);
+    return code;
+}
+
+const command query_command = {
+    .name = "query",
+    .summary = "ask a fused model for the most similar rows",
+    .usage = "MODEL (--text TEXT... | --inputs 'KEY=FILE;...') [FLAG]...",
+    .description = "Answers each query with the best rows of a fused model: rank, score, row number, and the label or "
+                   "id when the model has them. Equal scores come lower "
+                   "row first. No TensorFlow is needed.",
+    .flags = flags,
+    .operands = operands,
+    .operands_offset = AT(model),
+    .examples = examples,
+    .size = sizeof(query_values),
+    .defaults = set_defaults,
+    .run = run,
+};

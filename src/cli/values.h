@@ -1,0 +1,38 @@
+/* What several commands share: tensors named on the command line, and text made safe to print. */
+#ifndef CLI_VALUES_H
+#define CLI_VALUES_H
+
+#include "cli/command.h"
+
+#include <stdio.h>
+
+typedef struct input_list {
+    inlay_named_tensor *items; /* keys point into `text` */
+    size_t count;
+    char *text;
+} input_list;
+
+/* Loads 'KEY=FILE;KEY=FILE' for SIGNATURE; files are .npy or .json. False after the reason was printed; free in any
+ * case. */
+bool load_inputs(const char *text, const inlay_signature *signature, input_list *out);
+void free_inputs(input_list *list);
+
+/* The signature KEY of MODEL; NULL after an error that lists those there are. */
+const inlay_signature *need_signature(const inlay_model *model, const char *path, const char *key);
+
+/* TEXT [SIZE] as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void print_json(FILE *out, const char *text, size_t size);
+
+/* TEXT [SIZE] with control characters as \xNN: what is printed to a terminal never steers it. */
+void print_plain(FILE *out, const char *text, size_t size);
+
+/* A number as JSON: NaN and the infinities as Python writes and reads them. */
+void print_json_number(FILE *out, double value);
+
+/* "[?, 64]" or "unknown rank". */
+void print_dims(FILE *out, const int64_t *dims, int rank);
+
+double seconds_now(void);
+double quantile(double *values, size_t n, double q); /* sorts VALUES */
+
+#endif

@@ -1,0 +1,274 @@
+#include "edit/encode.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "edit/encode_input.h"
+#include "format/npy.h"
+#include "model/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+/* The note that says what a folder of shards was made of, so that a second call goes on only where it is the same.
+ * Hidden: fuse does not take it for a shard. */
+#define NOTE_NAME ".inlay-encode"
+
+enum { BATCHES_A_WAVE = 64 };
+
+typedef struct encode_job {
+    const inlay_encode_options *o;
+    model *m;
+    const inlay_signature *signature;
+    const char *feature;
+    encode_input input;
+    int64_t dim; /* -1 until the first batch is there */
+    progress report;
+} encode_job;
+
+/* A batch under way. */
+typedef struct batch {
+    encode_job *job;
+    inlay_named_tensor *inputs; /* [input.n_keys] */
+    tensor *result;             /* float32 [rows, dim] */
+    int64_t rows;
+    inlay_status status;
+    inlay_error error;
+} batch;
+
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the signature */
+
+static bool may_be_vectors(const inlay_endpoint *e) {
+    return e->dtype == INLAY_FLOAT32 && (e->rank < 0 || e->rank == 2);
+}
+
+static inlay_status pick_feature(encode_job *j, inlay_error *err) {
+    const inlay_signature *s = j->signature;
+    size_t fit = 0;
+    for (size_t i = 0; i < s->n_outputs; i++) {
+        const inlay_endpoint *e = &s->outputs[i];
+        bool named = j->o->feature && strcmp(j->o->feature, e->key) == 0;
+        if (named && !may_be_vectors(e))
+            return fail_at(err, INLAY_INVALID_ARGUMENT, j->o->extractor, -1, "output %s is no float32 [batch, dim]",
+                           e->key);
+        if (named || (!j->o->feature && may_be_vectors(e))) j->feature = e->key, fit++;
+    }
+    if (fit == 1) return INLAY_OK;
+    if (j->o->feature)
+        return fail_at(err, INLAY_NOT_FOUND, j->o->extractor, -1, "signature %s has no output %s", s->key,
+                       j->o->feature);
+    return fail_at(err, INLAY_INVALID_ARGUMENT, j->o->extractor, -1,
+                   "%s output of signature %s may be the feature; name one", fit ? "more than one" : "no", s->key);
+}
+
+/* ---- batches */
+
+static void run_batch(void *ctx, size_t index, int worker) {
+    (void)worker;
+    batch *b = (batch *)ctx + index;
+    inlay_named_tensor output = {b->job->feature, NULL};
+    b->status =
+        model_run(b->job->m, b->job->signature->key, b->inputs, b->job->input.n_keys, &output, 1, NULL, &b->error);
+    if (b->status == INLAY_OK) progress_add(&b->job->report, (uint64_t)b->rows);
+    b->result = output.tensor;
+}
+
+static inlay_status check_batch(encode_job *j, const batch *b, inlay_error *err) {
+    if (b->status != INLAY_OK) {
+        if (err) *err = b->error;
+        return b->status;
+    }
+    char text[SHAPE_TEXT];
+    const tensor *t = b->result;
+    bool good = t->type == INLAY_FLOAT32 && t->dims.rank == 2 && t->dims.dims[0] == b->rows;
+    if (good && j->dim < 0) j->dim = t->dims.dims[1];
+    if (good && t->dims.dims[1] == j->dim) return INLAY_OK;
+    return fail_at(err, INLAY_INVALID_ARGUMENT, j->o->extractor, -1,
+                   "a batch of %" PRId64 " inputs gave %s %s of shape %s", b->rows, dtype_name(t->type), j->feature,
+                   shape_text(&t->dims, text));
+}
+
+static void free_batches(batch *batches, size_t n, size_t n_keys) {
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; batches[i].inputs && k < n_keys; k++) tensor_release(batches[i].inputs[k].tensor);
+        mem_free(batches[i].inputs);
+        tensor_release(batches[i].result);
+    }
+}
+
+/* Runs the next LEFT inputs at most and appends their vectors; *done is how many. */
+static inlay_status run_wave(encode_job *j, int64_t left, batch *batches, buffer *rows, int64_t *done,
+                             inlay_error *err) {
+    size_t n = 0;
+    inlay_status status = INLAY_OK;
+    *done = 0;
+    memset(batches, 0, BATCHES_A_WAVE * sizeof *batches);
+    while (n < BATCHES_A_WAVE && *done < left && status == INLAY_OK) {
+        batch *b = &batches[n++];
+        *b = (batch){.job = j, .rows = left - *done < j->o->batch ? left - *done : j->o->batch};
+        b->inputs = mem_zalloc(j->input.n_keys, sizeof *b->inputs);
+        status = b->inputs ? encode_input_next(&j->input, b->rows, b->inputs, err) : fail_memory(err);
+        *done += b->rows;
+    }
+    if (status == INLAY_OK) pool_run(n, run_batch, batches);
+    for (size_t i = 0; i < n && status == INLAY_OK; i++) {
+        status = check_batch(j, &batches[i], err);
+        if (status == INLAY_OK) buffer_append(rows, batches[i].result->data, (size_t)batches[i].result->size);
+    }
+    free_batches(batches, n, j->input.n_keys);
+    if (status == INLAY_OK) status = buffer_check(rows, err);
+    return status == INLAY_OK ? progress_check(&j->report, err) : status;
+}
+
+/* ---- shards */
+
+static inlay_status write_shard(encode_job *j, const char *path, int64_t rows, inlay_error *err) {
+    file_writer *w = NULL;
+    buffer text = {0};
+    inlay_status status;
+    batch *batches = mem_array(BATCHES_A_WAVE, sizeof *batches);
+    if (!batches) return fail_memory(err);
+    TRY_TO(done, file_create(path, FILE_ATOMIC, &w, err));
+    for (int64_t at = 0; at < rows;) {
+        int64_t n;
+        buffer_clear(&text);
+        if (at == 0 && j->dim < 0) { /* the first batches tell the dimension, which the header needs */
+            buffer first = {0};
+            status = run_wave(j, rows, batches, &first, &n, err);
+            shape dims = shape_matrix(rows, j->dim);
+            if (status == INLAY_OK) status = npy_header_text(INLAY_FLOAT32, &dims, false, &text, err);
+            buffer_append_bytes(&text, buffer_bytes(&first));
+            buffer_free(&first);
+            TRY_TO(done, status);
+        } else {
+            shape dims = shape_matrix(rows, j->dim);
+            if (at == 0) TRY_TO(done, npy_header_text(INLAY_FLOAT32, &dims, false, &text, err));
+            TRY_TO(done, run_wave(j, rows - at, batches, &text, &n, err));
+        }
+        TRY_TO(done, buffer_check(&text, err));
+        TRY_TO(done, file_append(w, text.data, text.size, err));
+        at += n;
+    }
+    status = file_commit(w, err);
+    w = NULL;
+done:
+    file_abandon(w);
+    buffer_free(&text);
+    mem_free(batches);
+    return status;
+}
+
+/* A shard of an earlier call counts when it holds ROWS rows. */
+static bool shard_is_done(const char *path, int64_t rows, int64_t *dim) {
+    inlay_error ignored;
+    tensor *t;
+    if (!file_exists(path) || npy_read(path, INLAY_INVALID_DTYPE, false, &t, &ignored) != INLAY_OK) return false;
+    bool done = t->type == INLAY_FLOAT32 && t->dims.rank == 2 && t->dims.dims[0] == rows;
+    if (done) *dim = t->dims.dims[1];
+    tensor_release(t);
+    return done;
+}
+
+static inlay_status write_shards(encode_job *j, inlay_encode_report *report, inlay_error *err) {
+    arena a;
+    arena_init(&a, 0);
+    inlay_status status = INLAY_OK;
+    int64_t per_shard = j->o->rows_per_shard;
+    for (int64_t first = 0; first < j->input.rows && status == INLAY_OK; first += per_shard, report->shards++) {
+        int64_t rows = j->input.rows - first < per_shard ? j->input.rows - first : per_shard;
+        const char *path = arena_format(&a, "%s/shard-%05zu.npy", j->o->output, report->shards);
+        if (!path) {
+            status = fail_memory(err);
+        } else if (shard_is_done(path, rows, &j->dim)) {
+            status = encode_input_skip(&j->input, rows, err);
+            progress_add(&j->report, (uint64_t)rows);
+            report->resumed_rows += rows;
+        } else {
+            status = write_shard(j, path, rows, err);
+        }
+    }
+    arena_free(&a);
+    return status;
+}
+
+/* ---- the folder */
+
+/* Makes the folder, or finds in it the note of an earlier call that was about the same. */
+static inlay_status claim_folder(const encode_job *j, inlay_error *err) {
+    const inlay_encode_options *o = j->o;
+    buffer note = {0};
+    file_map *old = NULL;
+    char *path = path_join(o->output, NOTE_NAME);
+    inlay_status status;
+    if (!path) return fail_memory(err);
+    buffer_format(&note, "extractor %s\nsignature %s\nfeature %s\nrows a shard %" PRId64 "\n", o->extractor,
+                  j->signature->key, j->feature, o->rows_per_shard);
+    TRY_TO(done, encode_input_describe(&j->input, &note, err));
+    TRY_TO(done, buffer_check(&note, err));
+    if (!file_exists(o->output)) TRY_TO(done, file_make_folder(o->output, err));
+    if (!file_exists(path)) {
+        file_names names;
+        TRY_TO(done, file_list(o->output, &names, err));
+        bool empty = names.count == 0;
+        file_names_free(&names);
+        if (!empty)
+            TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, o->output, -1,
+                                 "holds files that are no shards of this extractor and these inputs"));
+        status = file_write_all(path, FILE_ATOMIC, buffer_bytes(&note), err);
+    } else {
+        TRY_TO(done, file_map_open(path, true, &old, err));
+        if (!bytes_equal(file_map_bytes(old), buffer_bytes(&note)))
+            status = fail_at(err, INLAY_ALREADY_EXISTS, o->output, -1,
+                             "holds shards of another extractor, of other inputs or of another size");
+    }
+done:
+    file_map_release(old);
+    buffer_free(&note);
+    mem_free(path);
+    return status;
+}
+
+static inlay_status check_options(const inlay_encode_options *o, inlay_error *err) {
+    if (!o->extractor || !o->output)
+        return fail(err, INLAY_INVALID_ARGUMENT, "an extractor and an output folder are needed");
+    if ((o->lines != NULL) == (o->n_inputs > 0))
+        return fail(err, INLAY_INVALID_ARGUMENT, "give lines or inputs, one of the two");
+    if (o->batch < 1 || o->rows_per_shard < 1)
+        return fail(err, INLAY_INVALID_ARGUMENT, "the batch and the rows of a shard are at least 1");
+    return INLAY_OK;
+}
+
+inlay_status encode(const inlay_encode_options *o, inlay_encode_report *report, inlay_error *err) {
+    encode_job j = {.o = o, .dim = -1};
+    inlay_encode_report unused;
+    if (!report) report = &unused;
+    *report = (inlay_encode_report){0};
+    inlay_status status;
+    double start = seconds_now();
+    TRY_TO(done, check_options(o, err));
+    TRY_TO(done, model_open(o->extractor, NULL, &j.m, err));
+    const char *key = o->signature ? o->signature : "serving_default";
+    j.signature = model_find_signature(j.m, key);
+    if (!j.signature) TRY_TO(done, fail_at(err, INLAY_NOT_FOUND, o->extractor, -1, "no signature %s", key));
+    TRY_TO(done, pick_feature(&j, err));
+    TRY_TO(done, encode_input_open(o, j.signature, &j.input, err));
+    TRY_TO(done, claim_folder(&j, err));
+    progress_start(&j.report, o->progress, o->progress_user, "encoding", (uint64_t)j.input.rows);
+    TRY_TO(done, write_shards(&j, report, err));
+    report->rows = j.input.rows;
+    report->dim = j.dim < 0 ? 0 : j.dim;
+    report->seconds = seconds_now() - start;
+done:
+    encode_input_close(&j.input);
+    model_close(j.m);
+    return status;
+}
