@@ -19,6 +19,7 @@
     X(reduce)          \
     X(reshape)         \
     X(restore)         \
+    X(segment)         \
     X(select)          \
     X(slice)           \
     X(state)           \
