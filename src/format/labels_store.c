@@ -4,7 +4,10 @@
 #include "format/labels_offsets.h"
 #include "proto/wire.h"
 
-enum { STEP = 1 << 16 }; /* bytes appended at a time; labels between two looks at the progress */
+enum {
+    STEP = 1 << 16, /* bytes appended at a time; labels between two looks at the progress */
+    GATHERED = 1024 /* lengths summed at a time */
+};
 
 /* A string tensor on its way to a file. */
 typedef struct store {
@@ -14,11 +17,15 @@ typedef struct store {
     progress *p;
     buffer pending;
     uint32_t crc; /* of the lengths as numbers at first (bundle_strings says how), then of all that is stored */
+    bool summing; /* what is appended counts into crc */
     uint64_t bytes;
+    size_t gathered;
+    uint32_t lengths[GATHERED];
 } store;
 
 static inlay_status drain(store *s, inlay_error *err) {
     TRY(buffer_check(&s->pending, err));
+    if (s->summing) s->crc = crc32c(s->crc, s->pending.data, s->pending.size);
     TRY(file_append(s->to, s->pending.data, s->pending.size, err));
     buffer_clear(&s->pending);
     return INLAY_OK;
@@ -33,11 +40,19 @@ static inlay_status tick(store *s, int64_t done, inlay_error *err) {
     return progress_add(s->p, amount) ? INLAY_OK : progress_check(s->p, err);
 }
 
+static void sum_lengths(store *s) {
+    s->crc = crc32c(s->crc, s->lengths, s->gathered * sizeof *s->lengths);
+    s->gathered = 0;
+}
+
 static inlay_status put_length(store *s, bytes text, inlay_error *err) {
     uint64_t length = text.size;
-    uint32_t narrow = (uint32_t)length;
     wire_put_varint(&s->pending, length);
-    s->crc = length <= UINT32_MAX ? crc32c(s->crc, &narrow, 4) : crc32c(s->crc, &length, 8);
+    if (s->gathered == GATHERED || length > UINT32_MAX) sum_lengths(s);
+    if (length > UINT32_MAX)
+        s->crc = crc32c(s->crc, &length, sizeof length);
+    else
+        s->lengths[s->gathered++] = (uint32_t)length;
     s->bytes += length;
     if (s->offsets) TRY(labels_offsets_add(s->offsets, length, err));
     return s->pending.size >= STEP ? drain(s, err) : INLAY_OK;
@@ -50,7 +65,6 @@ static inlay_status put_text(store *s, bytes text, inlay_error *err) {
         s->crc = crc32c(s->crc, text.data, text.size);
         return file_append(s->to, text.data, text.size, err);
     }
-    s->crc = crc32c(s->crc, text.data, text.size);
     buffer_append_bytes(&s->pending, text);
     return s->pending.size >= STEP ? drain(s, err) : INLAY_OK;
 }
@@ -87,6 +101,8 @@ inlay_status labels_store(const labels *l, file_writer *w, const char *offsets_p
     TRY_TO(done, each_label(&s, put_length, err));
     tie.lengths_size = file_position(w) - start;
     if (s.bytes != l->bytes) TRY_TO(done, labels_changed(l, err));
+    sum_lengths(&s);
+    s.summing = true;
     uint32_t masked = crc32c_mask(s.crc);
     s.crc = crc32c(s.crc, &masked, 4);
     TRY_TO(done, file_append(w, &masked, 4, err));
