@@ -1,6 +1,8 @@
 /* Plans, kept by what they feed, fetch and run. */
 #include "model/model_private.h"
 
+#include "transform/transform.h"
+
 void kept_plan_release(kept_plan *k) {
     if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) > 1) return;
     plan_free(k->p);
@@ -81,6 +83,10 @@ static inlay_status make_plan(model *m, const model_request *r, plan **out, inla
     program p;
     inlay_status status = find_names(m, r, &found, err);
     if (status == INLAY_OK) status = program_make(&m->g, &found.request, &p, err);
+    if (status == INLAY_OK && m->optimize) {
+        status = transform_run(&p, session_host(m->session), err);
+        if (status != INLAY_OK) program_free(&p);
+    }
     if (status == INLAY_OK) status = plan_make(&p, session_host(m->session), out, err);
     mem_free(found.feeds);
     mem_free(found.fetches);

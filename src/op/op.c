@@ -4,12 +4,14 @@
 
 #include <pthread.h>
 
-#define FAMILY(name) {name##_impls, &name##_impls_count},
 static const struct {
     const op_impl *rows;
     const size_t *count;
-} families[] = {OP_FAMILIES(FAMILY)};
+} families[] = {
+#define FAMILY(name) {name##_impls, &name##_impls_count},
+#include "op/families.def"
 #undef FAMILY
+};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 /* As in opdef.c: static, filled once, at most half full. */

@@ -4,7 +4,7 @@
 const op_def control_defs[] = {
     {"NoOp", .flags = 0},
     {"Assert", .in = "condition:bool data:T", .attrs = "T:list(type) summarize:int=3",
-     .flags = OP_STATEFUL | OP_EFFECT},
+     .flags = OP_STATEFUL | OP_EFFECT | OP_CHECK},
     {"PartitionedCall", .in = "args:Tin", .out = "output:Tout",
      .attrs = "Tin:list(type) Tout:list(type) f:func config:string='' config_proto:string='' executor_type:string=''",
      .flags = OP_CALL},

@@ -6,12 +6,14 @@
 
 #include <pthread.h>
 
-#define FAMILY(name) {name##_defs, &name##_defs_count},
 static const struct {
     const op_def *rows;
     const size_t *count;
-} families[] = {OPDEF_FAMILIES(FAMILY)};
+} families[] = {
+#define FAMILY(name) {name##_defs, &name##_defs_count},
+#include "opdef/families.def"
 #undef FAMILY
+};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 /* Open addressing over static memory: filled once, at most half full (test_opdef checks). */

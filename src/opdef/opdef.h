@@ -17,8 +17,10 @@ enum {
     OP_EFFECT = 1 << 1,      /* changes something: kept alive in functions even when nobody uses its outputs */
     OP_ELEMENTWISE = 1 << 2, /* output element i depends on input elements i only, broadcasting aside */
     OP_COMMUTATIVE = 1 << 3,
-    OP_CALL = 1 << 4, /* calls the function in attribute "f" */
-    OP_LOOP = 1 << 5  /* closes a loop of the graph */
+    OP_CALL = 1 << 4,   /* calls the function in attribute "f" */
+    OP_LOOP = 1 << 5,   /* closes a loop of the graph */
+    OP_CHECK = 1 << 6,  /* its only effect is to fail: it must run, but when does not matter */
+    OP_FORWARD = 1 << 7 /* output i is input i */
 };
 
 typedef struct op_def {

@@ -80,15 +80,26 @@ class Runner:
                                             stderr=subprocess.PIPE, text=True)
         self.process.stdin.write(text)
         self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
+        self.lines, answer = [], self.process.stdout.readline().strip()
+        while text.startswith("describe") and answer and not answer.startswith("ok") and " = " in answer:
+            self.lines.append(answer)
+            answer = self.process.stdout.readline().strip()
+        if answer.startswith("ok "):
+            self.peak, answer = int(answer[3:]), "ok"
         if not answer:
             code = self.process.wait(60)
             answer = f"CRASHED: exit code {code}: {self.process.stderr.read()[-2000:]}"
             self.process = None
         return answer
 
-    def open(self, path):
-        return self.ask(f"open {path}\n")
+    def open(self, path, plain=False):
+        return self.ask(f"open {path} {'plain' if plain else ''}\n")
+
+    def describe(self, signature):
+        """The nodes that SIGNATURE runs after all passes."""
+        answer = self.ask(f"describe {signature}\n")
+        assert answer == "ok", answer
+        return self.lines
 
     def run(self, inputs, fetches, signature=None, targets=()):
         """(answer, values by name). INPUTS: name -> array, or path of a .npy."""

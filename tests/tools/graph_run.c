@@ -1,10 +1,11 @@
 /* Runs parts of models, for tests that compare with TensorFlow. Reads commands from standard input, a line each:
- *   open PATH            a model or graph, closing the one before
+ *   open PATH [plain]    a model or graph, closing the one before; plain: no passes
  *   feed NAME FILE       FILE is .npy; for strings .strs: u64 count and rank, dims, then u32 size and bytes each
  *   fetch NAME FILE      writes FILE in the same forms
  *   target NAME
  *   signature KEY        feeds and fetches are the signature's keys
- *   run                  prints "ok" or "CODE: message", forgets feeds and fetches
+ *   run                  prints "ok PEAK" (bytes) or "CODE: message", forgets feeds and fetches
+ *   describe KEY         prints the nodes that signature KEY runs, a line each, then "ok"
  * A dtype that NumPy lacks is written as its bits: FILE holds uint16 for bfloat16. */
 #include "format/npy.h"
 #include "model/model.h"
@@ -19,6 +20,7 @@ typedef struct job {
     inlay_named_tensor feeds[MOST], fetches[MOST];
     char *files[MOST], *targets[MOST], *signature;
     size_t n_feeds, n_fetches, n_targets;
+    uint64_t peak;
 } job;
 
 static bool read_exact(FILE *f, void *out, size_t size) {
@@ -97,18 +99,24 @@ static void forget(job *j) {
 
 static inlay_status run(job *j, inlay_error *err) {
     if (!j->m) return fail(err, INLAY_FAILED_PRECONDITION, "no model is open");
+    model_run_options options = {.peak_bytes = &j->peak};
     if (j->signature)
-        TRY(model_run(j->m, j->signature, j->feeds, j->n_feeds, j->fetches, j->n_fetches, NULL, err));
+        TRY(model_run(j->m, j->signature, j->feeds, j->n_feeds, j->fetches, j->n_fetches, &options, err));
     else
         TRY(model_run_graph(j->m, j->feeds, j->n_feeds, j->fetches, j->n_fetches, (const char *const *)j->targets,
-                            j->n_targets, NULL, err));
+                            j->n_targets, &options, err));
     for (size_t i = 0; i < j->n_fetches; i++) TRY(save(j->files[i], j->fetches[i].tensor, err));
     return INLAY_OK;
 }
 
-static void report(inlay_status status, const inlay_error *err) {
+static void print_line(void *user, const char *line) {
+    (void)user;
+    puts(line);
+}
+
+static void report(const job *j, inlay_status status, const inlay_error *err) {
     if (status == INLAY_OK)
-        puts("ok");
+        printf("ok %llu\n", (unsigned long long)j->peak);
     else
         printf("%s: %s\n", inlay_status_name(status), err->message);
     fflush(stdout);
@@ -125,7 +133,10 @@ int main(void) {
         if (strcmp(word, "open") == 0) {
             model_close(j.m);
             j.m = NULL;
-            report(model_open(a, NULL, &j.m, &err), &err);
+            inlay_model_options options = {.optimize = strcmp(b, "plain") != 0};
+            report(&j, model_open(a, &options, &j.m, &err), &err);
+        } else if (strcmp(word, "describe") == 0 && j.m) {
+            report(&j, model_describe(j.m, a, print_line, NULL, &err), &err);
         } else if (strcmp(word, "feed") == 0 && j.n_feeds < MOST) {
             inlay_named_tensor *feed = &j.feeds[j.n_feeds];
             feed->tensor = NULL;
@@ -141,7 +152,7 @@ int main(void) {
             free(j.signature);
             j.signature = strdup(a);
         } else if (strcmp(word, "run") == 0) {
-            report(run(&j, &err), &err);
+            report(&j, run(&j, &err), &err);
             forget(&j);
         }
     }

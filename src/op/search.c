@@ -1,0 +1,119 @@
+/* A whole search in one node: rows are scanned where they lie, winners kept, scores never held. */
+#include "search/search.h"
+
+#include "op/families.h"
+
+typedef struct search_state {
+    search_metric metric;
+    size_t n_chunks;
+    int64_t *transposed, *first_rows;
+} search_state;
+
+static inlay_status metric_of(bytes name, search_metric *out, inlay_error *err) {
+    static const char *const names[] = {[SEARCH_COSINE] = "cosine", [SEARCH_DOT] = "dot", [SEARCH_L2] = "l2"};
+    for (int i = 0; i < 3; i++)
+        if (bytes_is(name, names[i])) {
+            *out = (search_metric)i;
+            return INLAY_OK;
+        }
+    return fail(err, INLAY_INVALID_ARGUMENT, "no such metric");
+}
+
+static inlay_status search_prepare(op_node *node, op_setting *s, inlay_error *err) {
+    search_state *state = arena_zalloc(s->memory, 1, sizeof *state);
+    bytes metric;
+    int64_t chunks, sides;
+    size_t transposed, first_rows;
+    if (!state) return fail_memory(err);
+    node->state = state;
+    TRY(attr_text(&node->attributes, "metric", &metric, err));
+    TRY(metric_of(metric, &state->metric, err));
+    TRY(attr_int(&node->attributes, "N", &chunks, err));
+    TRY(attr_int(&node->attributes, "M", &sides, err));
+    TRY(attr_ints(&node->attributes, "transposed", s->memory, &state->transposed, &transposed, err));
+    TRY(attr_ints(&node->attributes, "first_rows", s->memory, &state->first_rows, &first_rows, err));
+    state->n_chunks = (size_t)chunks;
+    if (chunks < 1 || sides != (state->metric == SEARCH_DOT ? 0 : chunks) || transposed != state->n_chunks ||
+        first_rows != state->n_chunks)
+        return fail(err, INLAY_INVALID_ARGUMENT, "attributes that do not agree");
+    return INLAY_OK;
+}
+
+/* The values of the node's variables, held while the search runs. */
+typedef struct held_rows {
+    search_chunk *chunks;
+    tensor **values;
+    size_t n_values;
+} held_rows;
+
+static inlay_status hold(op_call *c, int input, held_rows *held, tensor **out, inlay_error *err) {
+    variable *v;
+    TRY(variable_of(c->in[input], &v, err));
+    TRY(variable_read(v, out, err));
+    held->values[held->n_values++] = *out;
+    return INLAY_OK;
+}
+
+static inlay_status hold_chunk(op_call *c, size_t i, int64_t *dim, held_rows *held, inlay_error *err) {
+    const search_state *state = c->node->state;
+    tensor *rows, *side = NULL;
+    char text[SHAPE_TEXT];
+    bool transposed = state->transposed[i] != 0;
+    TRY(hold(c, 2 + (int)i, held, &rows, err));
+    if (rows->dims.rank != 2 || (i && rows->dims.dims[!transposed] != *dim))
+        return fail(err, INLAY_INVALID_ARGUMENT, "chunk %zu has shape %s", i, shape_text(&rows->dims, text));
+    *dim = rows->dims.dims[!transposed];
+    int64_t count = rows->dims.dims[transposed];
+    if (state->metric != SEARCH_DOT) {
+        TRY(hold(c, 2 + (int)(state->n_chunks + i), held, &side, err));
+        if (side->type != INLAY_FLOAT32 || side->count != count)
+            return fail(err, INLAY_INVALID_ARGUMENT, "the side factor of chunk %zu has shape %s, for %lld rows", i,
+                        shape_text(&side->dims, text), (long long)count);
+    }
+    held->chunks[i] = (search_chunk){.rows = rows->data,
+                                     .side = side ? side->data : NULL,
+                                     .count = count,
+                                     .first_row = state->first_rows[i],
+                                     .type = rows->type,
+                                     .transposed = transposed};
+    return INLAY_OK;
+}
+
+static inlay_status search(op_call *c, const held_rows *held, int64_t dim, inlay_error *err) {
+    const search_state *state = c->node->state;
+    const tensor *queries = c->in[0];
+    search_view view = {held->chunks, state->n_chunks, dim, state->metric};
+    char text[SHAPE_TEXT];
+    int64_t k;
+    TRY(tensor_scalar_int(c->in[1], "k", &k, err));
+    if (k < 0) return fail(err, INLAY_INVALID_ARGUMENT, "k is %lld, it must not be negative", (long long)k);
+    if (queries->dims.rank != 2 || queries->dims.dims[1] != dim)
+        return fail(err, INLAY_INVALID_ARGUMENT, "queries of shape %s for rows of %lld numbers",
+                    shape_text(&queries->dims, text), (long long)dim);
+    int64_t rows = search_rows(&view);
+    shape dims = shape_matrix(queries->dims.dims[0], k < rows ? k : rows);
+    tensor *scores, *indices;
+    TRY(op_output(c, 0, &dims, &scores, err));
+    TRY(op_output(c, 1, &dims, &indices, err));
+    return search_topk(&view, tensor_f32(queries), dims.dims[0], dims.dims[1], tensor_f32(scores), tensor_i64(indices),
+                       err);
+}
+
+static inlay_status search_run(op_call *c, inlay_error *err) {
+    const search_state *state = c->node->state;
+    held_rows held = {mem_zalloc(state->n_chunks, sizeof *held.chunks),
+                      mem_zalloc(2 * state->n_chunks, sizeof(tensor *)), 0};
+    inlay_status status = held.chunks && held.values ? INLAY_OK : fail_memory(err);
+    int64_t dim = 0;
+    for (size_t i = 0; i < state->n_chunks && status == INLAY_OK; i++) status = hold_chunk(c, i, &dim, &held, err);
+    if (status == INLAY_OK) status = search(c, &held, dim, err);
+    for (size_t i = 0; i < held.n_values; i++) tensor_release(held.values[i]);
+    mem_free(held.values);
+    mem_free(held.chunks);
+    return status;
+}
+
+const op_impl search_impls[] = {
+    {"_InlaySearch", .run = search_run, .prepare = search_prepare},
+};
+OP_FAMILY_END(search);
