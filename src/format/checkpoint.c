@@ -1,6 +1,7 @@
 #include "format/checkpoint.h"
 
 #include "format/bundle_entry.h"
+#include "format/checkpoint_state.h"
 
 struct checkpoint {
     char *path;
@@ -8,12 +9,16 @@ struct checkpoint {
     checkpoint_v1 *old;
 };
 
-/* PATH without ".index", when it ends so and is a file. */
-static char *prefix_of(const char *path) {
-    char *prefix = mem_strdup(path);
+/* What PATH stands for, as a prefix on the heap: of a folder its latest checkpoint, of P.index P. */
+static inlay_status find_prefix(const char *path, char **out, inlay_error *err) {
+    file_info info;
+    bool there = file_stat(path, true, &info, err) == INLAY_OK;
+    if (there && info.is_folder) return checkpoint_latest(path, out, err);
     size_t size = strlen(path);
-    if (prefix && size > 6 && strcmp(path + size - 6, ".index") == 0 && file_exists(path)) prefix[size - 6] = 0;
-    return prefix;
+    *out = mem_strdup(path);
+    if (!*out) return fail_memory(err);
+    if (there && size > 6 && strcmp(path + size - 6, ".index") == 0) (*out)[size - 6] = 0;
+    return INLAY_OK;
 }
 
 inlay_status checkpoint_open(const char *path, bool copy, checkpoint **out, inlay_error *err) {
@@ -22,8 +27,8 @@ inlay_status checkpoint_open(const char *path, bool copy, checkpoint **out, inla
     if (!c) return fail_memory(err);
     inlay_status status;
     char *index = NULL;
-    c->path = prefix_of(path);
-    if (!c->path || !(index = bundle_index_path(c->path))) TRY_TO(done, fail_memory(err));
+    TRY_TO(done, find_prefix(path, &c->path, err));
+    if (!(index = bundle_index_path(c->path))) TRY_TO(done, fail_memory(err));
     if (file_exists(index))
         TRY_TO(done, bundle_open(c->path, copy, &c->bundle, err));
     else

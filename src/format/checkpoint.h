@@ -7,8 +7,9 @@
 
 typedef struct checkpoint checkpoint;
 
-/* Opens PATH: a bundle's prefix (or its .index file), or a V1 checkpoint's file or prefix. Where both kinds are, the
- * bundle. *out is the caller's (checkpoint_close). Errors: NOT_FOUND, as bundle_open and checkpoint_v1_open. */
+/* Opens PATH: a bundle's prefix (or its .index file), a V1 checkpoint's file or prefix, or a folder whose `checkpoint`
+ * file names the latest one. Where both kinds are, the bundle. *out is the caller's (checkpoint_close). Errors:
+ * NOT_FOUND; as checkpoint_latest, bundle_open and checkpoint_v1_open. */
 inlay_status checkpoint_open(const char *path, bool copy, checkpoint **out, inlay_error *err);
 void checkpoint_close(checkpoint *c); /* tensors that were read stay valid; NULL is fine */
 

@@ -25,13 +25,14 @@ def run_failing(number, args, scratch):
 @pytest.mark.parametrize("command,inputs", [
     ("dump", ["bundles/one_shard/bundle"]), ("dump", ["bundles/partitioned/bundle"]), ("dump", ["bundles/snappy/bundle"]),
     ("dump", ["bundles/big_endian/bundle"]), ("dump", ["checkpoints/v1/model.ckpt-7"]), ("check", ["bundles/partitioned/bundle"]),
-    ("copy", ["bundles/sharded/bundle"]), ("merge", ["bundles/merge/first", "bundles/merge/second"]),
+    ("copy", ["bundles/sharded/bundle"]), ("dump", ["checkpoints/v2"]),
+    ("merge", ["bundles/merge/first", "bundles/merge/second"]),
 ], ids=lambda value: value if isinstance(value, str) else value[0].split("/")[1])
 def test_one_error_and_nothing_left(tmp_path, command, inputs):
     out = tmp_path / "out"
     inputs = [DATA / name for name in inputs]
-    args = {"merge": [command, out / "new", "keep", *inputs], "check": [command, *inputs], "copy": [command, *inputs, out / "new"],
-            "dump": [command, *inputs, out]}[command]
+    args = {"merge": [command, out / "new", "keep", *inputs], "check": [command, *inputs],
+            "copy": [command, *inputs, out / "new"], "dump": [command, *inputs, out]}[command]
     out.mkdir()
     done, total = run_failing(0, args, tmp_path)
     assert done.returncode == 0 and total > 10, done.stderr

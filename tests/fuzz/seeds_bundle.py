@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the seeds of fuzz_sstable, fuzz_bundle and fuzz_checkpoint_v1 from files that TensorFlow writes.
 
-Run it in the oracle's environment: `$(tools/venv.sh) tests/fuzz/seeds_bundle.py`. It fills tests/fuzz/corpus/{sstable,bundle,checkpoint_v1}."""
+Run it in the oracle's environment: `$(tools/venv.sh) tests/fuzz/seeds_bundle.py`. It fills the folders sstable, bundle and
+checkpoint_v1 of tests/fuzz/corpus."""
 
 import pathlib
 import struct

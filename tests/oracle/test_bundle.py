@@ -35,7 +35,8 @@ def every_dtype():
     tensors = {}
     bits = rng.integers(0, 256, 4096, np.uint8).tobytes()
     for dtype in (tf.float32, tf.float64, tf.int32, tf.uint8, tf.int16, tf.int8, tf.complex64, tf.int64, tf.uint16,
-                  tf.complex128, tf.half, tf.uint32, tf.uint64, tf.bfloat16, EXPERIMENTAL.float8_e5m2, EXPERIMENTAL.float8_e4m3fn):
+                  tf.complex128, tf.half, tf.uint32, tf.uint64, tf.bfloat16, EXPERIMENTAL.float8_e5m2,
+                  EXPERIMENTAL.float8_e4m3fn):
         values = np.frombuffer(bits, dtype.as_numpy_dtype)[:60]
         tensors[f"t/{dtype.name}"] = tf.constant(values.reshape(3, 4, 5), dtype)
     for dtype in (tf.qint8, tf.quint8, tf.qint16, tf.quint16, tf.qint32):

@@ -40,6 +40,8 @@ static void what_tensorflow_wrote_is_read(void **state) {
         {"checkpoints/v2", "model.ckpt-7", 0},
         {"checkpoints/object_graph", "ckpt-4", 0},
         {"checkpoints/object_graph", "ckpt-4.index", 0},
+        {"checkpoints/object_graph", "", 0},
+        {"checkpoints/v1", "", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int copy = 0; copy < 2; copy++) {
