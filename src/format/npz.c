@@ -27,11 +27,12 @@ struct npz_stream {
     uint64_t position;
 };
 
-/* ---- errors of libzip as ours */
+/* ---- errors of libzip as ours. errno is cleared before libzip is called: where memory runs out it may say otherwise,
+ * for example that the file is no archive. */
 
 static inlay_status fail_zip(inlay_error *err, const char *name, const char *what, zip_error_t *e) {
     int code = zip_error_code_zip(e);
-    if (code == ZIP_ER_MEMORY) return fail_memory(err);
+    if (code == ZIP_ER_MEMORY || errno == ENOMEM) return fail_memory(err);
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_NOENT)
         return fail_errno(err, zip_error_code_system(e) ? zip_error_code_system(e) : ENOENT, name, what);
     bool unsupported = code == ZIP_ER_COMPNOTSUPP || code == ZIP_ER_ENCRNOTSUPP || code == ZIP_ER_NOPASSWD;
@@ -82,6 +83,7 @@ static inlay_status check_not_empty(uint64_t size, const char *name, inlay_error
 static inlay_status open_archive(zip_source_t *source, const char *name, npz **out, inlay_error *err) {
     zip_error_t e;
     zip_error_init(&e);
+    errno = 0;
     inlay_status status;
     npz *z = mem_zalloc(1, sizeof *z);
     if (!z || !(z->path = mem_strdup(name))) TRY_TO(failed, fail_memory(err));
@@ -91,8 +93,7 @@ static inlay_status open_archive(zip_source_t *source, const char *name, npz **o
     } else {
         int code = 0;
         z->zip = zip_open(name, ZIP_RDONLY, &code);
-        int reason = errno;
-        if (!z->zip) zip_error_set(&e, code, reason);
+        if (!z->zip) zip_error_set(&e, code, errno);
     }
     if (!z->zip) TRY_TO(failed, fail_zip(err, name, "open", &e));
     TRY_TO(failed, list_members(z, err));
@@ -206,6 +207,7 @@ inlay_status npz_stream_open(npz *z, size_t member, npz_stream **out, inlay_erro
     *out = NULL;
     inlay_status status;
     uint64_t size = 0;
+    errno = 0;
     npz_stream *s = mem_zalloc(1, sizeof *s);
     if (!s) return fail_memory(err);
     s->of = &z->members[member];
@@ -245,6 +247,7 @@ inlay_status npz_stream_read(npz_stream *s, void *to, uint64_t size, inlay_error
                        size, s->header.data_size - s->position);
     if (size == 0) return INLAY_OK;
     uint8_t scratch[16384];
+    errno = 0;
     for (uint64_t done = 0; done < size;) {
         uint64_t left = size - done;
         size_t step = to ? (size_t)left : (size_t)(left < sizeof scratch ? left : sizeof scratch);

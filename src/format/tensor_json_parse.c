@@ -173,10 +173,11 @@ static bool unsigned_value(bytes text, uint64_t *out) {
 /* ELEMENT as jansson reads it; numbers always as reals, so that none is too long. The caller's (json_decref). */
 static inlay_status decode(const reader *r, const leaf *l, json_t **out, inlay_error *err) {
     json_error_t why;
+    errno = 0;
     *out = json_loadb((const char *)l->text.data, l->text.size,
                       JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &why);
     if (*out) return INLAY_OK;
-    if (json_error_code(&why) == json_error_out_of_memory) return fail_memory(err);
+    if (errno == ENOMEM) return fail_memory(err); /* jansson would call it a bad token */
     char text[PLACE_TEXT];
     return fail_at(err, INLAY_INVALID_ARGUMENT, r->name, l->text.data - r->text.data, "%s: %s", place(r, text),
                    why.text);

@@ -11,13 +11,13 @@ BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", "build/debug")).resolve()
 DATA = pathlib.Path(__file__).parents[1] / "data"
 
 
-def run_failing(number, args, scratch):
-    """Runs the dump tool with allocation NUMBER failing (0: none); the result, and how many allocations there were."""
+def run_failing(number, args, scratch, tool="bundle_dump", text=None):
+    """Runs TOOL with allocation NUMBER failing (0: none); the result, and how many allocations there were."""
     count = scratch / "count"
     count.unlink(missing_ok=True)
     env = dict(os.environ, LD_PRELOAD=str(BUILD / "tests/libfailing_malloc.so"), FAIL_ALLOCATION=str(number),
                ALLOCATION_COUNT=str(count), INLAY_THREADS="1")
-    done = subprocess.run([BUILD / "tests/bundle_dump", *map(str, args)], env=env, capture_output=True, text=True,
+    done = subprocess.run([BUILD / "tests" / tool, *map(str, args)], env=env, input=text, capture_output=True, text=True,
                           timeout=60, check=False)
     return done, int(count.read_text()) if count.exists() else -1
 
