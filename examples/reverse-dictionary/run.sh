@@ -39,9 +39,9 @@ step() {
 
 # Under another name until it is whole; and inlay encode would resume vectors of other texts.
 encode() {
-    rm -rf "$work/vectors" "$work/vectors.part"
-    "$inlay" encode "$here/extractor" --lines "$texts" -o "$work/vectors.part"
-    mv "$work/vectors.part" "$work/vectors"
+    rm -rf "$work/vectors" "$work/vectors.part" &&
+        "$inlay" encode "$here/extractor" --lines "$texts" -o "$work/vectors.part" &&
+        mv "$work/vectors.part" "$work/vectors"
 }
 
 fuse() {
