@@ -10,7 +10,11 @@
 #include <stdatomic.h>
 
 enum {
-    PIECE_BYTES = 256 << 10,  /* of rows or panels that one task reads: stays in a core's cache */
+    PIECE_BYTES = 256 << 10,  /* of rows scanned at a time: read as streams within it */
+    PACKED_BYTES = 128 << 10, /* of panels packed at a time: half a core's cache, the next rows are fetched meanwhile */
+    COLUMNS_BYTES = 1 << 20,  /* the same of transposed rows, where short pieces mean short reads */
+    COLUMNS_ROWS = 256,
+    TASK_PIECES = 8,          /* of one source that a thread takes at a time, at most */
     PIECE_ROWS = 8192,        /* at most, for narrow rows */
     HEAPS_BYTES = 8 << 20,    /* of winners of all threads, unless one query needs more */
     QUERIES_BYTES = 6 << 20,  /* of prepared queries, unless one query needs more */
@@ -24,8 +28,9 @@ typedef struct source {
     scan_rows rows; /* the whole chunk */
     scan_type type;
     bool transposed;
-    size_t piece_rows;
-    size_t first_piece;
+    size_t piece_rows; /* scanned at a time */
+    size_t task_rows;  /* taken by a thread at a time: some pieces */
+    size_t first_task;
 } source;
 
 typedef struct worker {
@@ -38,7 +43,7 @@ typedef struct search {
     const search_view *view;
     const scan_kernels *kernels;
     source *sources; /* [n_sources], none empty */
-    size_t n_sources, pieces;
+    size_t n_sources, tasks;
     bool panels; /* which family of kernels scans, for all rows */
     bool has[SCAN_CLASSES];
     size_t dim, k;
@@ -117,20 +122,33 @@ static size_t panels_bytes(const search *s, scan_class class, size_t count) {
     return (count + height - 1) / height * height * s->dim * scan_class_size(class);
 }
 
-/* Cuts the sources into pieces. Returns the bytes of panels that a thread needs. */
-static size_t cut_pieces(search *s) {
-    size_t most = 0, per_thread = min_size(PIECE_BYTES, PANELS_BYTES / s->threads);
+/* Rows of SOURCE that are scanned at a time. */
+static size_t piece_rows(const search *s, const source *from) {
+    scan_class class = scan_class_of(from->type);
+    size_t height = s->kernels->panel_rows[class], bytes = PIECE_BYTES, row = s->dim * scan_type_size(from->type);
+    if (s->panels) {
+        bytes = min_size(from->transposed ? COLUMNS_BYTES : PACKED_BYTES, PANELS_BYTES / s->threads);
+        row = s->dim * scan_class_size(class);
+    }
+    size_t rows = min_size(bytes / max_size(row, 1), from->transposed ? COLUMNS_ROWS : PIECE_ROWS);
+    return min_size(max_size(rows / height * height, height), from->rows.count);
+}
+
+/* Cuts the sources into pieces, and those into tasks. Returns the bytes of panels that a thread needs. */
+static size_t cut_tasks(search *s) {
+    size_t most = 0, pieces = 0;
     for (size_t i = 0; i < s->n_sources; i++) {
         source *from = s->sources + i;
-        scan_class class = scan_class_of(from->type);
-        size_t height = s->kernels->panel_rows[class];
-        size_t row = s->dim * (s->panels ? scan_class_size(class) : scan_type_size(from->type));
-        size_t rows = (s->panels ? per_thread : PIECE_BYTES) / max_size(row, 1);
-        rows = min_size(max_size(rows / height * height, height), PIECE_ROWS);
-        from->piece_rows = min_size(rows, from->rows.count);
-        from->first_piece = s->pieces;
-        s->pieces += (from->rows.count + from->piece_rows - 1) / from->piece_rows;
-        if (s->panels) most = max_size(most, panels_bytes(s, class, from->piece_rows));
+        from->piece_rows = piece_rows(s, from);
+        pieces += (from->rows.count + from->piece_rows - 1) / from->piece_rows;
+        if (s->panels) most = max_size(most, panels_bytes(s, scan_class_of(from->type), from->piece_rows));
+    }
+    size_t task_pieces = min_size(max_size(pieces / (4 * s->threads), 1), TASK_PIECES);
+    for (size_t i = 0; i < s->n_sources; i++) {
+        source *from = s->sources + i;
+        from->task_rows = from->piece_rows * task_pieces;
+        from->first_task = s->tasks;
+        s->tasks += (from->rows.count + from->task_rows - 1) / from->task_rows;
     }
     return most;
 }
@@ -232,43 +250,59 @@ static void raise_floor(_Atomic float *floor, float value) {
            !atomic_compare_exchange_weak_explicit(floor, &seen, value, memory_order_relaxed, memory_order_relaxed)) {}
 }
 
-/* The piece number INDEX: its source, and its rows. */
-static const source *find_piece(const search *s, size_t index, scan_rows *piece) {
+/* Rows [first, first + count) of ROWS, as many as there are. */
+static scan_rows part_of(const source *from, scan_rows rows, size_t first, size_t count) {
+    rows.data += first * (from->transposed ? scan_type_size(from->type) : rows.stride);
+    if (rows.side) rows.side += first * sizeof(float);
+    rows.first_row += (int64_t)first;
+    rows.count = min_size(count, rows.count - first);
+    return rows;
+}
+
+/* The rows of task INDEX, and their source. */
+static const source *find_task(const search *s, size_t index, scan_rows *task) {
     size_t low = 0, high = s->n_sources;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (s->sources[middle].first_piece <= index)
+        if (s->sources[middle].first_task <= index)
             low = middle;
         else
             high = middle;
     }
     const source *from = s->sources + low;
-    size_t first = (index - from->first_piece) * from->piece_rows;
-    *piece = from->rows;
-    piece->data += first * (from->transposed ? scan_type_size(from->type) : from->rows.stride);
-    if (piece->side) piece->side += first * sizeof(float);
-    piece->count = min_size(from->piece_rows, from->rows.count - first);
-    piece->first_row += (int64_t)first;
+    *task = part_of(from, from->rows, (index - from->first_task) * from->task_rows, from->task_rows);
     return from;
 }
 
-static void scan_piece(void *ctx, size_t index, int number) {
+/* NEXT: what will be scanned after PIECE, row-major, or NULL. */
+static void scan_piece(const search *s, const worker *w, const source *from, const scan_rows *piece,
+                       const uint8_t *next) {
+    scan_class class = scan_class_of(from->type);
+    if (!s->panels) {
+        s->kernels->rows[from->type](piece, s->queries[class], s->n, w->tops);
+        return;
+    }
+    size_t tile = s->kernels->tile_queries[class];
+    s->kernels->pack[from->type][from->transposed](piece, w->panels);
+    for (size_t q = 0; q < s->n; q += tile)
+        s->kernels->tile[class](piece, w->panels, query_at(s, class, q), min_size(tile, s->n - q), w->tops + q,
+                                q == 0 ? next : NULL);
+}
+
+static void scan_task(void *ctx, size_t index, int number) {
     search *s = ctx;
     const worker *w = s->workers + number;
-    scan_rows piece;
-    const source *from = find_piece(s, index, &piece);
-    scan_class class = scan_class_of(from->type);
+    scan_rows task;
+    const source *from = find_task(s, index, &task);
     /* A row below another thread's k-th score loses to k rows; one equal to it may still win by its number, so it is
      * kept: the kernels drop only what is below the threshold. */
     for (size_t q = 0; q < s->n; q++)
         w->tops[q].threshold = fmaxf(w->tops[q].threshold, atomic_load_explicit(s->floors + q, memory_order_relaxed));
-    if (s->panels) {
-        size_t tile = s->kernels->tile_queries[class];
-        s->kernels->pack[from->type][from->transposed](&piece, w->panels);
-        for (size_t q = 0; q < s->n; q += tile)
-            s->kernels->tile[class](&piece, w->panels, query_at(s, class, q), min_size(tile, s->n - q), w->tops + q);
-    } else {
-        s->kernels->rows[from->type](&piece, s->queries[class], s->n, w->tops);
+    for (size_t first = 0; first < task.count; first += from->piece_rows) {
+        scan_rows piece = part_of(from, task, first, from->piece_rows);
+        bool last = first + piece.count == task.count;
+        const uint8_t *next = last || from->transposed || s->dim == 0 ? NULL : piece.data + piece.count * piece.stride;
+        scan_piece(s, w, from, &piece, next);
     }
     for (size_t q = 0; q < s->n; q++)
         if (w->tops[q].count == s->k) raise_floor(s->floors + q, w->tops[q].threshold);
@@ -322,7 +356,7 @@ static inlay_status search_group(search *s, const float *queries, void *scratch,
             scan_top_free(s->workers[w].tops + q);
             scan_top_init(s->workers[w].tops + q, s->k, s->hits ? s->hits + (w * s->group + q) * s->k : NULL);
         }
-    pool_run(s->pieces, scan_piece, s);
+    pool_run(s->tasks, scan_task, s);
     for (size_t w = 0; w < s->threads; w++)
         for (size_t q = 0; q < s->n; q++)
             if (s->workers[w].tops[q].failed) return fail_memory(err);
@@ -348,7 +382,7 @@ inlay_status search_topk(const search_view *view, const float *queries, int64_t 
     TRY_TO(done, list_sources(&s, err));
     scan_class class = s.has[SCAN_SINGLE] ? SCAN_SINGLE : SCAN_DOUBLE;
     s.panels |= (size_t)n > s.kernels->few_queries[class];
-    size_t panel_bytes = cut_pieces(&s);
+    size_t panel_bytes = cut_tasks(&s);
     s.group = group_size(&s, (size_t)n);
     TRY_TO(done, allocate(&s, panel_bytes, err));
     if (s.panels && !(scratch = mem_array(SCAN_TILE_MAX * s.dim, sizeof(double)))) {

@@ -133,7 +133,7 @@ static void run(const scan_kernels *kernels, const block *b, bool panels, size_t
         for (size_t q = 0; q < b->n; q += tile) {
             size_t n = min_size(tile, b->n - q);
             scan_group_pack(class, (char *)b->queries + q * b->rows.dim * size, n, b->rows.dim, group);
-            kernels->tile[class](&b->rows, packed, group, n, tops + q);
+            kernels->tile[class](&b->rows, packed, group, n, tops + q, b->transposed || below(2) ? NULL : b->rows.data);
         }
         mem_free(packed);
         mem_free(group);
@@ -251,6 +251,33 @@ static void rows_that_are_not_finite_score_alike(void **state) {
             check_shape((scan_type)type, PICK(counts), 1 + (size_t)below(70), (size_t)(1 + below(14)), HOSTILE);
 }
 
+/* Rows of one element against the query 1: the scores are the elements. */
+static void every_half_is_read_as_it_is(void **state) {
+    (void)state;
+    enum { HALVES = 1 << 16 };
+    static uint16_t halves[HALVES];
+    for (int i = 0; i < HALVES; i++) halves[i] = (uint16_t)i;
+    for (size_t l = 0; l < n_levels; l++)
+        for (int layout = 0; layout < 3; layout++)
+            for (int bfloat = 0; bfloat < 2; bfloat++) {
+                float one = 1;
+                block b = {.rows = {.data = (uint8_t *)halves, .count = HALVES, .dim = 1},
+                           .type = bfloat ? SCAN_BF16 : SCAN_F16,
+                           .transposed = layout == 2,
+                           .n = 1,
+                           .queries = &one};
+                b.rows.stride = b.transposed ? sizeof halves : 2;
+                answer a = ask(levels + l, &b, layout > 0, HALVES);
+                assert_int_equal(a.counts[0], HALVES);
+                for (int i = 0; i < HALVES; i++) {
+                    uint16_t half = (uint16_t)a.hits[i].row;
+                    float wanted = bfloat ? bf16_to_f32(half) : f16_to_f32(half);
+                    assert_true(a.hits[i].score == (isnan(wanted) ? -INFINITY : wanted));
+                }
+                forget(a);
+            }
+}
+
 /* One row, repeated: its score must not depend on the place, the number of rows or queries, or the layout. */
 static void a_score_does_not_depend_on_the_place(void **state) {
     (void)state;
@@ -342,7 +369,7 @@ static void time_pack(timing *t) {
     t->kernels->pack[t->b->type][t->b->transposed](&t->b->rows, t->packed);
 }
 static void time_tile(timing *t) {
-    t->kernels->tile[scan_class_of(t->b->type)](&t->b->rows, t->packed, t->group, t->b->n, t->tops);
+    t->kernels->tile[scan_class_of(t->b->type)](&t->b->rows, t->packed, t->group, t->b->n, t->tops, NULL);
 }
 
 /* Best of several runs over a block that stays in the cache, with nothing to keep. */
@@ -413,6 +440,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_level_finds_what_portable_c_finds),
         cmocka_unit_test(rows_that_are_not_finite_score_alike),
+        cmocka_unit_test(every_half_is_read_as_it_is),
         cmocka_unit_test(a_score_does_not_depend_on_the_place),
         cmocka_unit_test(the_best_are_kept_whatever_the_order),
     };

@@ -52,20 +52,32 @@ ROWS_AND_PACK(f64, 8, double)
 ROWS_AND_PACK(f16, 2, float)
 ROWS_AND_PACK(bf16, 2, float)
 
-#define TILE_KERNEL(NAME, SUM)                                                                                     \
-    static void tile_##NAME(const scan_rows *r, const void *panels, const void *group, size_t n, scan_top *tops) { \
-        const SUM *x = panels;                                                                                     \
-        size_t width = scan_group_width(n);                                                                        \
-        for (size_t first = 0; first < r->count; first += PANEL, x += PANEL * r->dim) {                            \
-            SUM sum[TILE][PANEL] = {{0}};                                                                          \
-            const SUM *query = group;                                                                              \
-            for (size_t j = 0; j < r->dim; j++)                                                                    \
-                for (size_t q = 0; q < n; q++)                                                                     \
-                    for (size_t i = 0; i < PANEL; i++) sum[q][i] += x[j * PANEL + i] * query[j * width + q];       \
-            for (size_t q = 0; q < n; q++)                                                                         \
-                for (size_t i = 0; i < min_size(PANEL, r->count - first); i++)                                     \
-                    offer(r, first + i, (float)sum[q][i], tops + q);                                               \
-        }                                                                                                          \
+#define TILE_KERNEL(NAME, SUM)                                                                                        \
+    typedef SUM vector_##NAME __attribute__((vector_size(16), aligned(16)));                                          \
+    enum { VECTORS_##NAME = PANEL * sizeof(SUM) / 16 };                                                               \
+    INLINE void panel_##NAME(const vector_##NAME *x, const SUM *group, size_t dim, const size_t width, void *out) {   \
+        vector_##NAME sum[TILE][VECTORS_##NAME] = {{{0}}};                                                            \
+        for (size_t j = 0; j < dim; j++)                                                                              \
+            UNROLL for (size_t q = 0; q < width; q++) UNROLL for (size_t v = 0; v < VECTORS_##NAME; v++) sum[q][v] += \
+                x[j * VECTORS_##NAME + v] * group[j * width + q];                                                     \
+        memcpy(out, sum, width * sizeof *sum);                                                                        \
+    }                                                                                                                 \
+    static void tile_##NAME(const scan_rows *r, const void *panels, const void *group, size_t n, scan_top *tops,      \
+                            const uint8_t *fetch) {                                                                   \
+        (void)fetch;                                                                                                  \
+        const SUM *x = panels;                                                                                        \
+        for (size_t first = 0; first < r->count; first += PANEL, x += PANEL * r->dim) {                               \
+            SUM sum[TILE][PANEL];                                                                                     \
+            if (n > 2)                                                                                                \
+                panel_##NAME((const void *)x, group, r->dim, 4, sum);                                                 \
+            else if (n > 1)                                                                                           \
+                panel_##NAME((const void *)x, group, r->dim, 2, sum);                                                 \
+            else                                                                                                      \
+                panel_##NAME((const void *)x, group, r->dim, 1, sum);                                                 \
+            for (size_t q = 0; q < n; q++)                                                                            \
+                for (size_t i = 0; i < min_size(PANEL, r->count - first); i++)                                        \
+                    offer(r, first + i, (float)sum[q][i], tops + q);                                                  \
+        }                                                                                                             \
     }
 
 TILE_KERNEL(single, float)

@@ -88,8 +88,10 @@ typedef struct scan_kernels {
      * zeros where the last panel has no row. The second index says transposed. */
     void (*pack[SCAN_TYPES][2])(const scan_rows *rows, void *panels);
 
-    /* The packed block against one group of N queries, GROUP as scan_group_pack wrote it; hits go to TOPS [n]. */
-    void (*tile[SCAN_CLASSES])(const scan_rows *rows, const void *panels, const void *group, size_t n, scan_top *tops);
+    /* The packed block against one group of N queries, GROUP as scan_group_pack wrote it; hits go to TOPS [n].
+     * Meanwhile as many bytes as row-major ROWS have are fetched into the cache from FETCH on; NULL: none. */
+    void (*tile[SCAN_CLASSES])(const scan_rows *rows, const void *panels, const void *group, size_t n, scan_top *tops,
+                               const uint8_t *fetch);
 } scan_kernels;
 
 enum { SCAN_PANEL_MAX = 32, SCAN_TILE_MAX = 16 };

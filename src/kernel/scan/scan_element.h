@@ -4,7 +4,6 @@
 
 #include "base/num.h"
 #include "kernel/scan/scan.h"
-#include "tensor/dtype.h"
 
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
@@ -29,11 +28,22 @@ static inline double element_f64(const uint8_t *p) {
     memcpy(&v, p, sizeof v);
     return v;
 }
+static inline float float_of_bits(uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+/* The exponent's bias differs by 112, which the product adds, exactly, for subnormal numbers too. Infinities and NaNs
+ * get all bits of the exponent. */
 static inline float element_f16(const uint8_t *p) {
-    return f16_to_f32(load_u16(p));
+    uint32_t half = load_u16(p), bits;
+    float size = float_of_bits((half & 0x7fff) << 13) * 0x1p112f;
+    memcpy(&bits, &size, sizeof bits);
+    uint32_t special = (half & 0x7c00) == 0x7c00;
+    return float_of_bits(bits | ((0 - special) & 0x7f800000) | (half & 0x8000) << 16);
 }
 static inline float element_bf16(const uint8_t *p) {
-    return bf16_to_f32(load_u16(p));
+    return float_of_bits((uint32_t)load_u16(p) << 16);
 }
 
 static inline float side_of(const scan_rows *r, size_t row) {
