@@ -255,6 +255,20 @@ static inlay_status find_unique(const tensor *in, tensor *places, int64_t *first
     return status;
 }
 
+/* Output 2: how often each value comes. */
+static inlay_status count_places(op_call *c, const tensor *places, const shape *dims, inlay_error *err) {
+    tensor *counts;
+    TRY(op_output(c, 2, dims, &counts, err));
+    memset(counts->data, 0, (size_t)counts->count * dtype_size(counts->type));
+    for (int64_t i = 0; i < places->count; i++) {
+        if (places->type == INLAY_INT64)
+            tensor_i64(counts)[tensor_i64(places)[i]]++;
+        else
+            tensor_i32(counts)[tensor_i32(places)[i]]++;
+    }
+    return INLAY_OK;
+}
+
 static inlay_status unique_run(op_call *c, inlay_error *err) {
     tensor *in = c->in[0], *places, *values = NULL;
     if (in->dims.rank != 1) return fail(err, INLAY_INVALID_ARGUMENT, "the input must be a vector");
@@ -285,6 +299,7 @@ static inlay_status unique_run(op_call *c, inlay_error *err) {
             memcpy(values->data + (size_t)i * width, in->data + (size_t)firsts[i] * width, width);
     }
     mem_free(firsts);
+    if (status == INLAY_OK && c->node->out.count == 3) status = count_places(c, places, &dims, err);
     return status;
 }
 
@@ -297,5 +312,7 @@ const op_impl order_impls[] = {
     {"Cumprod", .run = cumulate_run, .detail = BINARY_MUL},
     {"Unique", .run = unique_run},
     {"UniqueV2", .run = unique_run},
+    {"UniqueWithCounts", .run = unique_run},
+    {"UniqueWithCountsV2", .run = unique_run},
 };
 OP_FAMILY_END(order);

@@ -11,5 +11,7 @@ const op_def count_defs[] = {
     {"UniqueWithCounts", .in = "x:T", .out = "y:T idx:out_idx count:out_idx", .attrs = "T:type out_idx:type=int32"},
     {"UniqueWithCountsV2", .in = "x:T axis:Taxis", .out = "y:T idx:out_idx count:out_idx",
      .attrs = "T:type Taxis:type=int64 out_idx:type=int32"},
+    {"LowerBound", .in = "sorted_inputs:T values:T", .out = "output:out_type", .attrs = "T:type out_type:type=int32"},
+    {"UpperBound", .in = "sorted_inputs:T values:T", .out = "output:out_type", .attrs = "T:type out_type:type=int32"},
 };
 const size_t count_defs_count = sizeof count_defs / sizeof *count_defs;
