@@ -23,6 +23,9 @@ enum {
     COMPOSITE_COMPONENTS = 2,
     ASSET_TENSOR = 1,
     ASSET_FILE = 2,
+    COLLECTION_ANY_LIST = 5,
+    LIST_VALUE = 1,
+    ANY_VALUE = 2,
     SAVER_FILENAME = 1,
     SAVER_SAVE = 2,
     SAVER_RESTORE = 3,
@@ -317,10 +320,36 @@ static inlay_status decode_asset(saved_model *model, bytes message, saved_asset 
     }
 }
 
+/* TensorFlow's V1 builder keeps assets in a collection, each wrapped in an Any. With G->assets NULL they are counted,
+ * else decoded. */
+static inlay_status collected_assets(saved_model *model, saved_metagraph *g, inlay_error *err) {
+    const saved_collection *c = saved_find_collection(g, "saved_model_assets");
+    size_t count = 0;
+    wire_field list, any, value;
+    bool got, found;
+    if (!c) return INLAY_OK;
+    TRY(wire_find(c->message, COLLECTION_ANY_LIST, model->file, &list, &found, err));
+    if (!found || list.type != WIRE_BYTES) return INLAY_OK;
+    for (wire_reader r = saved_reader(model, list.data);;) {
+        TRY(wire_next(&r, &any, &got, err));
+        if (!got) break;
+        if (any.number != LIST_VALUE || any.type != WIRE_BYTES) continue;
+        TRY(wire_find(any.data, ANY_VALUE, model->file, &value, &found, err));
+        if (!found || value.type != WIRE_BYTES) continue;
+        if (g->assets) TRY(decode_asset(model, value.data, &g->assets[count], err));
+        count++;
+    }
+    g->asset_count = count;
+    return INLAY_OK;
+}
+
 static inlay_status decode_assets(saved_model *model, saved_metagraph *g, inlay_error *err) {
     size_t done = 0;
     TRY(count_fields(saved_reader(model, g->message), META_ASSET, &g->asset_count, err));
+    bool collected = g->asset_count == 0;
+    if (collected) TRY(collected_assets(model, g, err));
     TRY(allocate(model, g->asset_count, sizeof *g->assets, &g->assets, err));
+    if (collected) return collected_assets(model, g, err);
     wire_reader r = saved_reader(model, g->message);
     for (;;) {
         wire_field field;
