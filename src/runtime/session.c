@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "format/bundle.h"
+#include "format/labels_offsets.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ typedef struct open_bundle {
 struct session {
     op_host host; /* first: ops give it back to us */
     resource_store resources;
-    char *assets, *variables, *allowed; /* real paths, or NULL */
+    char *assets, *variables, *extra, *allowed; /* real paths, or NULL */
     bool copy;
     pthread_mutex_t lock; /* around bundles */
     open_bundle *bundles;
@@ -95,6 +96,38 @@ static inlay_status check_prefix(const session *s, char *prefix, inlay_error *er
     return status;
 }
 
+/* Many strings: by a table of offsets in assets.extra/, when one of those there is this tensor's. *out is NULL when
+ * none is: their lengths have to be read. */
+static inlay_status read_by_table(const session *s, bundle *b, const bundle_entry *entry, tensor **out,
+                                  inlay_error *err) {
+    static const char suffix[] = ".labels";
+    file_names names;
+    *out = NULL;
+    if (!s->extra || file_list(s->extra, &names, NULL) != INLAY_OK) return INLAY_OK;
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK && !*out; i++) {
+        size_t size = strlen(names.names[i]);
+        if (size < sizeof suffix || strcmp(names.names[i] + size - (sizeof suffix - 1), suffix) != 0) continue;
+        char *path = path_join(s->extra, names.names[i]);
+        if (!path)
+            status = fail_memory(err);
+        else
+            (void)labels_offsets_read(path, b, entry, out, NULL); /* another tensor's, or damaged: not needed */
+        mem_free(path);
+    }
+    file_names_free(&names);
+    return status;
+}
+
+enum { FEW_STRINGS = 1024 };
+
+static inlay_status read_entry(const session *s, bundle *b, const bundle_entry *entry, tensor **out, inlay_error *err) {
+    int64_t count;
+    if (entry->type == INLAY_STRING && shape_elements(&entry->dims, &count) && count > FEW_STRINGS)
+        TRY(read_by_table(s, b, entry, out, err));
+    return *out ? INLAY_OK : bundle_read(b, entry, out, err);
+}
+
 static inlay_status restore(op_host *host, bytes prefix, bytes name, bytes slice, tensor **out, inlay_error *err) {
     session *s = (session *)host;
     char *text;
@@ -113,7 +146,7 @@ static inlay_status restore(op_host *host, bytes prefix, bytes name, bytes slice
             status = fail_at(err, INLAY_NOT_FOUND, text, -1, "the checkpoint has no tensor '%.*s'",
                              (int)(name.size < 200 ? name.size : 200), (const char *)name.data);
         else
-            status = slice.size ? bundle_read_slice(b, entry, slice, out, err) : bundle_read(b, entry, out, err);
+            status = slice.size ? bundle_read_slice(b, entry, slice, out, err) : read_entry(s, b, entry, out, err);
     }
     mem_free(text);
     return status;
@@ -134,6 +167,7 @@ static inlay_status find_folders(session *s, const session_options *options, inl
     if (options->folder) {
         TRY(real_folder(options->folder, "assets", &s->assets, err));
         TRY(real_folder(options->folder, "variables", &s->variables, err));
+        TRY(real_folder(options->folder, "assets.extra", &s->extra, err));
     }
     if (!options->allow_files_in) return INLAY_OK;
     char *real;
@@ -173,6 +207,7 @@ void session_close(session *s) {
     mem_free(s->bundles);
     mem_free(s->assets);
     mem_free(s->variables);
+    mem_free(s->extra);
     mem_free(s->allowed);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
