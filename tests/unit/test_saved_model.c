@@ -396,6 +396,17 @@ static void the_init_op_comes_from_signature_or_collection(void **state) {
     buffer_free(&two);
 }
 
+static void assets_of_tensorflow_1_are_in_a_collection(void **state) {
+    (void)state;
+    inlay_error err;
+    saved_model *m;
+    assert_ok(saved_model_open(TEST_DATA "/saved_models/tf1", false, &m, &err), &err);
+    assert_int_equal(m->metagraphs->asset_count, 1);
+    assert_string_equal(m->metagraphs->assets->file, "words.txt");
+    assert_string_equal(m->metagraphs->assets->tensor, "asset_path:0");
+    saved_model_close(m);
+}
+
 static void assets_stay_in_their_folder(void **state) {
     inlay_error err;
     buffer out = {0};
@@ -508,6 +519,7 @@ int main(void) {
         WITH_FOLDER(a_frozen_graph_becomes_a_saved_model),
         WITH_FOLDER(a_meta_file_is_a_metagraph),
         WITH_FOLDER(the_init_op_comes_from_signature_or_collection),
+        cmocka_unit_test(assets_of_tensorflow_1_are_in_a_collection),
         WITH_FOLDER(assets_stay_in_their_folder),
         WITH_FOLDER(a_folder_without_a_model_says_so),
         WITH_FOLDER(text_is_told_apart_by_its_first_field),
