@@ -7,9 +7,16 @@
 #include <unistd.h>
 
 static int usage_error(const command *c, const char *format, const char *what) {
-    fprintf(stderr, "inlay %s: ", c->name);
+    fprintf(stderr, "inlay: ");
     fprintf(stderr, format, what);
     fprintf(stderr, "; inlay %s --help tells\n", c->name);
+    return EXIT_USAGE;
+}
+
+static int unknown_flag(const command *c, const char *word) {
+    fprintf(stderr, "inlay: no flag %s; the flags of inlay %s:", word, c->name);
+    for (const flag_spec *f = c->flags; f->name; f++) fprintf(stderr, " %s", f->name);
+    fprintf(stderr, "\n");
     return EXIT_USAGE;
 }
 
@@ -50,7 +57,7 @@ static bool add_text(text_list *list, const char *text) {
     return true;
 }
 
-static int set_flag(const command *c, const flag_spec *f, char *values, const char *text) {
+static int set_flag(const flag_spec *f, char *values, const char *text) {
     void *field = values + f->offset;
     switch (f->kind) {
     case FLAG_SWITCH: *(bool *)field = true; return EXIT_FINE;
@@ -61,7 +68,7 @@ static int set_flag(const command *c, const flag_spec *f, char *values, const ch
         return EXIT_FAILED;
     case FLAG_NUMBER:
         if (parse_number(text, field)) return EXIT_FINE;
-        fprintf(stderr, "inlay %s: %s wants a number, not \"%s\"\n", c->name, f->name, text);
+        fprintf(stderr, "inlay: %s wants a number, not \"%s\"\n", f->name, text);
         return EXIT_USAGE;
     case FLAG_CHOICE:
         for (int i = 0; f->choices[i]; i++)
@@ -69,7 +76,7 @@ static int set_flag(const command *c, const flag_spec *f, char *values, const ch
                 *(int *)field = i;
                 return EXIT_FINE;
             }
-        fprintf(stderr, "inlay %s: %s is one of", c->name, f->name);
+        fprintf(stderr, "inlay: %s is one of", f->name);
         for (int i = 0; f->choices[i]; i++) fprintf(stderr, " %s", f->choices[i]);
         fprintf(stderr, ", not \"%s\"\n", text);
         return EXIT_USAGE;
@@ -86,14 +93,14 @@ static bool looks_like_flag(const char *word) {
 static int take_flag(const command *c, int argc, char **argv, int *i, char *values) {
     const char *word = argv[*i], *equals = word[1] == '-' ? strchr(word, '=') : NULL;
     const flag_spec *f = find_flag(c, word, equals ? (size_t)(equals - word) : strlen(word));
-    if (!f) return usage_error(c, "no flag %s", word);
+    if (!f) return unknown_flag(c, word);
     if (f->kind == FLAG_SWITCH)
-        return equals ? usage_error(c, "%s takes no value", f->name) : set_flag(c, f, values, NULL);
-    if (equals) return set_flag(c, f, values, equals + 1);
+        return equals ? usage_error(c, "%s takes no value", f->name) : set_flag(f, values, NULL);
+    if (equals) return set_flag(f, values, equals + 1);
     if (*i + 1 >= argc) return usage_error(c, "%s wants a value", f->name);
-    int code = set_flag(c, f, values, argv[++*i]);
+    int code = set_flag(f, values, argv[++*i]);
     while (code == EXIT_FINE && f->greedy && *i + 1 < argc && !looks_like_flag(argv[*i + 1]))
-        code = set_flag(c, f, values, argv[++*i]);
+        code = set_flag(f, values, argv[++*i]);
     return code;
 }
 

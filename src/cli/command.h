@@ -5,6 +5,7 @@
 
 #include "inlay/inlay.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef enum flag_kind {
@@ -62,7 +63,7 @@ int report_error(const inlay_error *error);
 
 /* help.c */
 void print_help(const command *c);       /* of one command */
-void print_overview(void);               /* of the program */
+void print_overview(FILE *out);          /* of the program */
 void print_man(const command *c);        /* troff source; NULL: of the program */
 int print_completion(const char *shell); /* bash, zsh, fish */
 

@@ -46,7 +46,7 @@ static size_t split_items(char *text, const char **out, size_t most) {
 static int run(const void *values) {
     const encode_values *v = values;
     if (!v->output || (v->lines != NULL) == (v->inputs != NULL))
-        return fprintf(stderr, "inlay encode: give --lines or --inputs, and --output; inlay encode --help tells\n"),
+        return fprintf(stderr, "inlay: give --lines or --inputs, and --output; inlay encode --help tells\n"),
                EXIT_USAGE;
     if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
     char text[8192];
@@ -56,8 +56,7 @@ static int run(const void *values) {
     o.extractor = v->extractor;
     o.lines = v->lines;
     if (v->inputs) {
-        if (strlen(v->inputs) >= sizeof text)
-            return fprintf(stderr, "inlay encode: --inputs is too long\n"), EXIT_USAGE;
+        if (strlen(v->inputs) >= sizeof text) return fprintf(stderr, "inlay: --inputs is too long\n"), EXIT_USAGE;
         strcpy(text, v->inputs);
         o.inputs = items;
         o.n_inputs = split_items(text, items, sizeof items / sizeof *items);

@@ -156,12 +156,11 @@ static int run(const void *values) {
     o.force = v->force;
     o.progress = show_progress;
     if (!v->output || v->embeddings.count == 0)
-        return fprintf(stderr, "inlay fuse: --embeddings and --output are needed; inlay fuse --help tells\n"),
-               EXIT_USAGE;
-    if (v->k < 0 || v->k > INT32_MAX) return fprintf(stderr, "inlay fuse: --k is from 0 to 2147483647\n"), EXIT_USAGE;
+        return fprintf(stderr, "inlay: --embeddings and --output are needed; inlay fuse --help tells\n"), EXIT_USAGE;
+    if (v->k < 0 || v->k > INT32_MAX) return fprintf(stderr, "inlay: --k is from 0 to 2147483647\n"), EXIT_USAGE;
     o.k = (int32_t)v->k;
     if (v->dtype && (o.dtype = dtype_named(v->dtype)) == INLAY_INVALID_DTYPE)
-        return fprintf(stderr, "inlay fuse: no dtype %s\n", v->dtype), EXIT_USAGE;
+        return fprintf(stderr, "inlay: no dtype %s\n", v->dtype), EXIT_USAGE;
     if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
 
     inlay_fuse_report report;

@@ -67,13 +67,14 @@ void print_help(const command *c) {
     for (const example *e = c->examples; e->command; e++) printf("  %s\n      %s\n", e->command, e->meaning);
 }
 
-void print_overview(void) {
-    printf("inlay: stored embeddings inside the model that queries them\n\nUsage: inlay COMMAND "
-           "[ARGUMENT]...\n\nCommands:\n");
-    for (const command *const *c = commands; *c; c++) printf("  %-10s %s\n", (*c)->name, (*c)->summary);
-    printf("\ninlay COMMAND --help explains a command and shows examples. Exit codes: 0 fine, 1 failed (the reason is "
-           "on standard error), 2 the "
-           "command line was wrong.\n");
+void print_overview(FILE *out) {
+    fprintf(out, "inlay: stored embeddings inside the model that queries them\n\nUsage: inlay COMMAND "
+                 "[ARGUMENT]...\n\nCommands:\n");
+    for (const command *const *c = commands; *c; c++) fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+    fprintf(
+        out,
+        "\ninlay COMMAND --help explains a command and shows examples. Exit codes: 0 fine, 1 failed (the reason is on\n"
+        "standard error), 2 the command line was wrong.\n");
 }
 
 /* ---- man pages */
@@ -249,6 +250,6 @@ int print_completion(const char *shell) {
     } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
     for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
         if (strcmp(shells[i].name, shell) == 0) return shells[i].print(), EXIT_FINE;
-    fprintf(stderr, "inlay help: completions are for bash, zsh and fish, not %s\n", shell);
+    fprintf(stderr, "inlay: completions are for bash, zsh and fish, not %s\n", shell);
     return EXIT_USAGE;
 }

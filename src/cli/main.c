@@ -36,17 +36,21 @@ static void print_note(void *user, inlay_log_level level, const char *line) {
     fprintf(stderr, "inlay: %s%s\n", level == INLAY_LOG_WARNING ? "warning: " : "", line);
 }
 
+static int unknown_command(const char *name) {
+    fprintf(stderr, "inlay: no command %s; the commands:", name);
+    for (const command *const *c = commands; *c; c++) fprintf(stderr, " %s", (*c)->name);
+    fprintf(stderr, "\n");
+    return EXIT_USAGE;
+}
+
 static int help(int argc, char **argv) {
-    if (argc == 0) return print_overview(), EXIT_FINE;
+    if (argc == 0) return print_overview(stdout), EXIT_FINE;
     if (strcmp(argv[0], "--complete") == 0 && argc == 2) return print_completion(argv[1]);
     bool man = strcmp(argv[0], "--man") == 0;
     if (man && argc == 1) return print_man(NULL), EXIT_FINE;
     const char *name = argv[man ? 1 : 0];
     const command *c = find_command(name);
-    if (!c) {
-        fprintf(stderr, "inlay: no command %s; inlay --help lists them\n", name);
-        return EXIT_USAGE;
-    }
+    if (!c) return unknown_command(name);
     if (man)
         print_man(c);
     else
@@ -54,25 +58,25 @@ static int help(int argc, char **argv) {
     return EXIT_FINE;
 }
 
-int main(int argc, char **argv) {
-    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
-    sigaction(SIGBUS, &action, NULL);
-    inlay_set_log(print_note, NULL);
-    if (argc < 2) {
-        print_overview();
-        return EXIT_USAGE;
-    }
+static int dispatch(int argc, char **argv) {
     const char *name = argv[1];
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return help(argc - 2, argv + 2);
     if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0)
         return printf("%s\n", inlay_build_info()), EXIT_FINE;
     const command *c = find_command(name);
-    if (!c) {
-        fprintf(stderr, "inlay: no command %s; inlay --help lists them\n", name);
+    return c ? command_main(c, argc - 2, argv + 2) : unknown_command(name);
+}
+
+int main(int argc, char **argv) {
+    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &action, NULL);
+    inlay_set_log(print_note, NULL);
+    if (argc < 2) {
+        print_overview(stderr);
         return EXIT_USAGE;
     }
-    int code = command_main(c, argc - 2, argv + 2);
+    int code = dispatch(argc, argv);
     if (fflush(stdout) != 0) {
         perror("inlay: standard output");
         code = EXIT_FAILED;

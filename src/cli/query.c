@@ -166,7 +166,7 @@ static int ask_all(const query_values *v, inlay_model *model) {
 static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) == (v->texts.count > 0))
-        return fprintf(stderr, "inlay query: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
+        return fprintf(stderr, "inlay: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
     if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
     inlay_model_options options;
     inlay_model_options_init(&options);

@@ -84,7 +84,7 @@ static int run_signature(const run_values *v, inlay_model *model) {
 
 static int run(const void *values) {
     const run_values *v = values;
-    if (!v->outdir) return fprintf(stderr, "inlay run: --outdir is needed; inlay run --help tells\n"), EXIT_USAGE;
+    if (!v->outdir) return fprintf(stderr, "inlay: --outdir is needed; inlay run --help tells\n"), EXIT_USAGE;
     if (mkdir(v->outdir, 0777) != 0 && errno != EEXIST) return perror(v->outdir), EXIT_FAILED;
     if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
     inlay_model_options options;

@@ -1,0 +1,81 @@
+"""Encoding: a vector a line, in shards that appear whole, resumed where it was stopped."""
+
+import pathlib
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from conftest import PROGRAM, needs
+
+pytestmark = needs("encode")
+EXTRACTOR = pathlib.Path(__file__).resolve().parents[2] / "examples/reverse-dictionary/extractor"
+WORDS = "frozen dessert cream fear spider repair shoe measure temperature water stone house".split()
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    rng = np.random.default_rng(1)
+    path = tmp_path_factory.mktemp("lines") / "lines.txt"
+    path.write_text("".join(" ".join(rng.choice(WORDS, 5)) + ("\r\n" if i % 3 == 0 else "\n") for i in range(2500)) + "water", encoding="utf-8")
+    return path
+
+
+def shards(folder):
+    return [np.load(path) for path in sorted(folder.glob("*.npy"))]
+
+
+def test_shards_hold_a_row_a_line_whatever_the_batch(inlay, lines, tmp_path):
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", 1000)
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "b", "--batch", 7, "--threads", 3)
+    a, b = shards(tmp_path / "a"), shards(tmp_path / "b")
+    assert [len(s) for s in a] == [1000, 1000, 501]
+    assert [len(s) for s in b] == [2501]
+    np.testing.assert_allclose(np.concatenate(a), b[0], atol=1e-6)
+    assert np.linalg.norm(b[0][-1]) > 0
+
+
+def test_a_second_call_does_nothing_and_a_missing_shard_is_made_again(inlay, lines, tmp_path):
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", 600)
+    before = shards(tmp_path / "a")
+    assert "(resumed)" in inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", 600)
+    (tmp_path / "a/shard-00002.npy").unlink()
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", 600)
+    for x, y in zip(before, shards(tmp_path / "a"), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_a_killed_call_is_resumed(inlay, lines, tmp_path):
+    command = [PROGRAM, "encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", "50", "--batch", "10"]
+    for wait in (0.02, 0.05, 0.08):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert all(len(s) == 50 for s in shards(tmp_path / "a")[:-1])
+    inlay.ok(*command[1:])
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "b")
+    np.testing.assert_allclose(np.concatenate(shards(tmp_path / "a")), shards(tmp_path / "b")[0], atol=1e-6)
+
+
+def test_another_input_is_refused(inlay, lines, tmp_path):
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a")
+    (tmp_path / "other.txt").write_text("water\n")
+    inlay.fails("encode", EXTRACTOR, "--lines", tmp_path / "other.txt", "-o", tmp_path / "a", saying="other inputs")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").write_text("x")
+    inlay.fails("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "full", saying="holds files")
+
+
+def test_no_lines_make_no_shards(inlay, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    assert "0 rows" in inlay.ok("encode", EXTRACTOR, "--lines", tmp_path / "empty.txt", "-o", tmp_path / "a")
+
+
+def test_mistakes(inlay, lines, tmp_path):
+    inlay.fails("encode", tmp_path / "no", "--lines", lines, "-o", tmp_path / "a", saying="no")
+    inlay.fails("encode", EXTRACTOR, "--lines", tmp_path / "missing", "-o", tmp_path / "a", saying="missing")
+    inlay.fails("encode", EXTRACTOR, "--lines", lines, "--feature", "x", "-o", tmp_path / "a", saying="no output x")
+    inlay.fails("encode", EXTRACTOR, "-o", tmp_path / "a", saying="--lines or --inputs", code=2)
