@@ -60,12 +60,23 @@ static float side_factor(search_metric metric, double sum) {
     return (float)sum;
 }
 
+/* All bytes zero, which most zero rows are. */
+static bool is_zero(const uint8_t *p, size_t size) {
+    for (; size >= 8; size -= 8, p += 8)
+        if (load_u64(p)) return false;
+    uint8_t rest = 0;
+    while (size--) rest |= *p++;
+    return rest == 0;
+}
+
 /* Turns a row's sum of squares into its side factor; looks closer where float32 may have over- or underflowed. */
 static void finish_row(const row_pass *p, const uint8_t *row, size_t stride, int64_t number, float *value,
                        row_counts *counts) {
     double sum = *value;
-    if (!(sum > 1e-20 && sum < FLT_MAX)) {
-        bool finite;
+    bool finite = true;
+    if (sum == 0 && stride == dtype_size(p->type) && is_zero(row, (size_t)p->dim * stride)) {
+        if (counts->zero++ == 0) counts->first_zero = number;
+    } else if (!(sum > 1e-20 && sum < FLT_MAX)) {
         sum = norms_exact(row, (size_t)p->dim, stride, p->type, &finite);
         if (!finite && counts->non_finite++ == 0) counts->first_non_finite = number;
         if (sum == 0 && counts->zero++ == 0) counts->first_zero = number;

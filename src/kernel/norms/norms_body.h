@@ -67,7 +67,55 @@ static inline float sum_squares_f32(const uint8_t *row, size_t dim, const bits *
     return sum_lanes(&a);
 }
 
+/* Rows shorter than a vector: squares of many elements at once, then the sums. WIDEN turns the elements at a place into
+ * lanes. */
+enum { NARROW_BLOCK = 64 * LANES };
+
+static inline void sum_groups(float *out, const float *squares, size_t n, size_t dim) {
+    if (dim == 1) {
+        memcpy(out, squares, n * sizeof *out);
+        return;
+    }
+    for (size_t r = 0; r < n; r++) {
+        float sum = 0;
+        for (size_t i = 0; i < dim; i++) sum += squares[r * dim + i];
+        out[r] = sum;
+    }
+}
+
+#define DEFINE_NARROW_ROWS(name, element, widen)                                             \
+    static void LEVEL(name)(float *out, const uint8_t *rows, size_t n, size_t dim) {         \
+        float squares[NARROW_BLOCK];                                                         \
+        size_t step = NARROW_BLOCK / dim;                                                    \
+        for (size_t r = 0; r < n; r += step) {                                               \
+            size_t here = n - r < step ? n - r : step, elements = here * dim, i = 0;         \
+            const uint8_t *p = rows + r * dim * sizeof(element);                             \
+            for (; i < elements; i += LANES) {                                               \
+                element part[LANES] = {0};                                                   \
+                lanes v;                                                                     \
+                if (elements - i >= LANES)                                                   \
+                    memcpy(part, p + i * sizeof(element), sizeof part);                      \
+                else                                                                         \
+                    memcpy(part, p + i * sizeof(element), (elements - i) * sizeof(element)); \
+                widen(part, &v);                                                             \
+                v *= v;                                                                      \
+                memcpy(squares + i, &v, sizeof v);                                           \
+            }                                                                                \
+            sum_groups(out + r, squares, here, dim);                                         \
+        }                                                                                    \
+    }
+
+static inline void widen_f32(const float *p, lanes *out) {
+    memcpy(out, p, sizeof *out);
+}
+
+DEFINE_NARROW_ROWS(narrow_f32, float, widen_f32)
+
 static void LEVEL(rows_f32)(float *out, const void *rows, size_t n, size_t dim) {
+    if (dim < LANES && dim > 0) {
+        LEVEL(narrow_f32)(out, rows, n, dim);
+        return;
+    }
     bits tail_mask;
     set_tail_mask(&tail_mask, dim);
     for (size_t r = 0; r < n; r++) out[r] = sum_squares_f32((const uint8_t *)rows + 4 * r * dim, dim, &tail_mask);
@@ -91,8 +139,27 @@ static inline void widen_f16(const halves *h, lanes *out) {
     memcpy(out, &magnitude, sizeof magnitude);
 }
 
-#define DEFINE_HALF_ROWS(name, widen)                                             \
+static inline void widen_f16_at(const uint16_t *p, lanes *out) {
+    halves h;
+    memcpy(&h, p, sizeof h);
+    widen_f16(&h, out);
+}
+
+static inline void widen_bf16_at(const uint16_t *p, lanes *out) {
+    halves h;
+    memcpy(&h, p, sizeof h);
+    widen_bf16(&h, out);
+}
+
+DEFINE_NARROW_ROWS(narrow_f16, uint16_t, widen_f16_at)
+DEFINE_NARROW_ROWS(narrow_bf16, uint16_t, widen_bf16_at)
+
+#define DEFINE_HALF_ROWS(name, narrow, widen)                                     \
     static void LEVEL(name)(float *out, const void *rows, size_t n, size_t dim) { \
+        if (dim < LANES && dim > 0) {                                             \
+            LEVEL(narrow)(out, rows, n, dim);                                     \
+            return;                                                               \
+        }                                                                         \
         for (size_t r = 0; r < n; r++) {                                          \
             const uint8_t *row = (const uint8_t *)rows + 2 * r * dim;             \
             lanes sum = {0}, v;                                                   \
@@ -113,8 +180,8 @@ static inline void widen_f16(const halves *h, lanes *out) {
         }                                                                         \
     }
 
-DEFINE_HALF_ROWS(rows_f16, widen_f16)
-DEFINE_HALF_ROWS(rows_bf16, widen_bf16)
+DEFINE_HALF_ROWS(rows_f16, narrow_f16, widen_f16)
+DEFINE_HALF_ROWS(rows_bf16, narrow_bf16, widen_bf16)
 
 static void LEVEL(add_squares_f32)(float *out, const void *values, size_t n) {
     const uint8_t *p = values;
