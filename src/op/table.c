@@ -340,6 +340,12 @@ inlay_status table_look_up(table *t, const tensor *keys, const tensor *fallback,
     return status;
 }
 
+bool table_is_initialized(table *t) {
+    table_content *content = content_of(t);
+    content_release(content);
+    return content != NULL;
+}
+
 int64_t table_size(table *t) {
     table_content *content = content_of(t);
     int64_t size = content ? (int64_t)content->rows.count : 0;

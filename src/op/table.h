@@ -37,6 +37,7 @@ inlay_status table_remove(table *t, const tensor *keys, inlay_error *err);
 inlay_status table_look_up(table *t, const tensor *keys, const tensor *fallback, mem_budget *budget, tensor **out,
                            inlay_error *err);
 
+bool table_is_initialized(table *t);
 int64_t table_size(table *t);
 
 /* What T holds; both are the caller's. */

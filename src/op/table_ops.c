@@ -279,6 +279,8 @@ static inlay_status from_file_run(op_call *c, inlay_error *err) {
     table *t;
     bytes path;
     TRY(table_of(c->in[0], &t, err));
+    /* Graphs carry such ops with the paths of the machine that trained them, run after a loader filled the table. */
+    if (table_is_initialized(t)) return INLAY_OK;
     TRY(text_scalar(c, 1, "filename", &path, err));
     if (s->delimiter.size != 1) return fail(err, INLAY_INVALID_ARGUMENT, "delimiter should be only 1 char");
     if (!c->host->open_file) return fail(err, INLAY_PERMISSION_DENIED, "this session opens no files");
