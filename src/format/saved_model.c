@@ -100,7 +100,7 @@ static inlay_status read_text(saved_model *model, inlay_error *err) {
         if (message_field(type, name)) break;
     }
     TRY(text_parse(text, model->file, type, &model->binary, err));
-    model->message = buffer_bytes(&model->binary);
+    model->message = bytes_make(model->binary.size ? (const void *)model->binary.data : "", model->binary.size);
     return INLAY_OK;
 }
 

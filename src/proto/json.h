@@ -17,7 +17,7 @@ inlay_status json_print(wire_reader message, const message_type *type, buffer *o
 
 /* Appends the wire form of the message that TEXT describes. FILE (may be NULL) is named in errors, with line and
  * column. Fields are in the order of the text.
- * Errors: INVALID_ARGUMENT (no JSON, or not one of this message: unknown names, doubled keys, values out of range, null
+ * Errors: INVALID_ARGUMENT (no JSON, or not one of this message: unknown or doubled fields, values out of range, null
  * in a list), RESOURCE_EXHAUSTED (nested too deep). */
 inlay_status json_parse(bytes text, const char *file, const message_type *type, buffer *out, inlay_error *err);
 

@@ -351,7 +351,8 @@ static inlay_status parse_any(parser *p, inlay_error *err) {
     p->s.next = at;
     TRY(take_scratch(p, err));
     const message_type *type = schema_of_url(buffer_bytes(&p->scratch));
-    if (!type) return json_fail(&p->s, at, err, "no message is known by this type");
+    if (!type || !bytes_valid_utf8(buffer_bytes(&p->scratch), NULL))
+        return json_fail(&p->s, at, err, "no message is known by this type");
     wire_put_bytes(p->out, 1, buffer_bytes(&p->scratch));
     size_t mark = wire_begin(p->out, 2);
     p->s = object;

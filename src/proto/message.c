@@ -30,7 +30,7 @@ static inlay_status check_field(checking *c, const wire_reader *r, const field_t
     if (f->type != PROTOBUF_C_TYPE_STRING) return INLAY_OK;
     if (!bytes_valid_utf8(field->data, NULL))
         return at_fault(r, field->whole.data, INLAY_DATA_LOSS, "no valid UTF-8 in the text of field ", f->name, err);
-    if (c->limits->c_strings && field->data.size && memchr(field->data.data, 0, field->data.size))
+    if (c->limits->for_structs && field->data.size && memchr(field->data.data, 0, field->data.size))
         return at_fault(r, field->whole.data, INLAY_DATA_LOSS, "a zero byte in the text of field ", f->name, err);
     return INLAY_OK;
 }
@@ -47,6 +47,8 @@ static inlay_status check_message(checking *c, wire_reader r, const message_type
         if (!got) return INLAY_OK;
         const field_type *f = protobuf_c_message_descriptor_get_field(type, field.number);
         if (f) TRY(check_field(c, &r, f, &field, depth, err));
+        if (field.type == WIRE_GROUP && c->limits->for_structs)
+            return at_fault(&r, field.whole.data, INLAY_UNIMPLEMENTED, "a group, which structs cannot hold", "", err);
     }
 }
 
@@ -68,7 +70,7 @@ static void keep(void *a, void *p) {
 
 inlay_status message_unpack(wire_reader message, const message_type *type, arena *a, ProtobufCMessage **out,
                             inlay_error *err) {
-    static const message_limits limits = {.c_strings = true};
+    static const message_limits limits = {.for_structs = true};
     *out = NULL;
     TRY(message_check(message, type, &limits, err));
     ProtobufCAllocator allocator = {allocate, keep, a};
@@ -175,6 +177,31 @@ static inlay_status put_known(writing *w, const view *v, inlay_error *err) {
     return INLAY_OK;
 }
 
+/* Numbers and lengths in as few bytes as they need, whatever the file had. */
+static inlay_status put_unknown_field(buffer *out, const wire_reader *r, const wire_field *field, inlay_error *err) {
+    uint64_t tag = (uint64_t)field->number << 3;
+    wire_put_varint(out, tag | (unsigned)field->type);
+    switch (field->type) {
+    case WIRE_VARINT: wire_put_varint(out, field->value); return INLAY_OK;
+    case WIRE_FIXED64: buffer_append(out, &field->value, 8); return INLAY_OK;
+    case WIRE_FIXED32: buffer_append(out, &field->value, 4); return INLAY_OK;
+    case WIRE_BYTES:
+        wire_put_varint(out, field->data.size);
+        buffer_append_bytes(out, field->data);
+        return INLAY_OK;
+    default: break;
+    }
+    for (wire_reader group = wire_enter(r, field);;) {
+        wire_field inner;
+        bool got;
+        TRY(wire_next(&group, &inner, &got, err));
+        if (!got) break;
+        TRY(put_unknown_field(out, &group, &inner, err));
+    }
+    wire_put_varint(out, tag | WIRE_GROUP_END);
+    return INLAY_OK;
+}
+
 static inlay_status put_unknown(writing *w, const view *v, inlay_error *err) {
     for (size_t i = 0; i < v->unknown_count; i++) {
         wire_reader r = v->reader;
@@ -182,7 +209,7 @@ static inlay_status put_unknown(writing *w, const view *v, inlay_error *err) {
         bool got;
         r.next = v->unknown[i].at;
         TRY(wire_next(&r, &field, &got, err));
-        buffer_append_bytes(w->out, field.whole);
+        TRY(put_unknown_field(w->out, &r, &field, err));
     }
     return INLAY_OK;
 }

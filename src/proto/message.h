@@ -8,7 +8,7 @@
 
 typedef struct message_limits {
     uint64_t messages; /* how many may be nested in it; 0: as many as there are */
-    bool c_strings;    /* refuse strings that hold a zero byte, which C structs would cut */
+    bool for_structs;  /* refuse what C structs would cut or cannot hold: zero bytes in strings, groups */
 } message_limits;
 
 /* Checks the message that MESSAGE walks, and all in it, against TYPE: well-formed, nested at most 100 deep, strings
@@ -18,7 +18,8 @@ inlay_status message_check(wire_reader message, const message_type *type, const 
                            inlay_error *err);
 
 /* Checks, then unpacks into structs of protobuf-c. All memory is A's, so *out lives as long as A; give it a limit:
- * structs can take fifty times the bytes of the message. *out is NULL on failure. */
+ * structs can take fifty times the bytes of the message. *out is NULL on failure. UNIMPLEMENTED for (unknown) groups.
+ */
 inlay_status message_unpack(wire_reader message, const message_type *type, arena *a, ProtobufCMessage **out,
                             inlay_error *err);
 

@@ -1,6 +1,7 @@
 #include "base/decimal.h"
 #include "proto/message.h"
 #include "proto/text.h"
+#include "proto/text_scan.h"
 #include "proto/view.h"
 
 #include <inttypes.h>
@@ -191,7 +192,8 @@ static inlay_status print_any(printer *p, const view *v, bool *done, inlay_error
     TRY(view_field(v, at_url, &f, &url, err));
     if (at_value < v->count) TRY(view_field(v, at_value, &f, &value, err));
     const message_type *type = schema_of_url(url.data);
-    if (!type || message_check(view_enter(v, &value), type, NULL, NULL) != INLAY_OK) return INLAY_OK;
+    if (!type || !scan_is_url(url.data) || message_check(view_enter(v, &value), type, NULL, NULL) != INLAY_OK)
+        return INLAY_OK;
     indent(p);
     buffer_append_byte(p->out, '[');
     buffer_append_bytes(p->out, url.data);

@@ -98,12 +98,20 @@ inlay_status scan_expect(scanner *s, char c, inlay_error *err) {
     return scan_next(s, err);
 }
 
+static bool is_url_byte(uint8_t c) {
+    return is_letter(c) || is_digit(c) || (c != 0 && strchr("-.~_!$&()*+,;=%/", c));
+}
+
+bool scan_is_url(bytes text) {
+    size_t i = 0;
+    while (i < text.size && is_url_byte(text.data[i])) i++;
+    return text.size > 0 && i == text.size;
+}
+
 inlay_status scan_url(scanner *s, buffer *out, inlay_error *err) {
-    static const char allowed[] = "-.~_!$&()*+,;=%/";
     const uint8_t *p = s->token.data;
     for (; p < s->end && *p != ']'; p = skip_blanks(p + 1, s->end)) {
-        if (!is_letter(*p) && !is_digit(*p) && (*p == 0 || !strchr(allowed, *p)))
-            return fail_here(s, p, "this does not belong in the URL of a type", err);
+        if (!is_url_byte(*p)) return fail_here(s, p, "this does not belong in the URL of a type", err);
         buffer_append_byte(out, *p);
     }
     if (p == s->end) return fail_here(s, p, "expected \"]\"", err);

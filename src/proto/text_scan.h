@@ -28,6 +28,9 @@ inlay_status scan_expect(scanner *s, char c, inlay_error *err);
  * at hand is the first of that text. */
 inlay_status scan_url(scanner *s, buffer *out, inlay_error *err);
 
+/* Whether scan_url would take TEXT as it is. */
+bool scan_is_url(bytes text);
+
 /* INVALID_ARGUMENT at the token at hand: file, line and column, and the message. */
 inlay_status scan_fail(const scanner *s, inlay_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
