@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "format/saved_model.h"
+#include "proto/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -508,6 +509,89 @@ static void text_is_told_apart_by_its_first_field(void **state) {
     assert_contains(err.message, "c.pbtxt: 2:3: ");
 }
 
+/* ---- models that TensorFlow wrote: tests/data/README.md */
+
+/* Each line of expected.tsv names tags, signature, direction, key and dtype of something that the model has. */
+static void check_against_expected(const saved_model *m, const char *folder) {
+    char path[600], line[512], tags[64], signature[64], direction[8], key[64], type[32];
+    inlay_error err;
+    int lines = 0;
+    snprintf(path, sizeof path, "%s/expected.tsv", folder);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        const saved_metagraph *g;
+        if (sscanf(line, "%63[^\t]\t%63[^\t]\t%7[^\t]\t%63[^\t]\t%31[^\t]", tags, signature, direction, key, type) != 5)
+            continue;
+        lines++;
+        assert_ok(saved_model_pick(m, tags, &g, &err), &err);
+        const saved_signature *s = saved_find_signature(g, signature);
+        assert_non_null(s);
+        bool input = strcmp(direction, "in") == 0;
+        const saved_tensor *t =
+            saved_find_tensor(input ? s->inputs : s->outputs, input ? s->input_count : s->output_count, key);
+        assert_non_null(t);
+        assert_int_equal(t->type, dtype_of_name(type));
+        assert_true(t->form == SAVED_DENSE && strchr(t->name, ':'));
+    }
+    fclose(f);
+    assert_true(lines > 0);
+}
+
+static const char *const fixtures[] = {"tf1",        "tf1_pbtxt", "tf2_text",      "keras",
+                                       "metagraphs", "stateless", "constant_table"};
+
+static void models_of_tensorflow_are_read(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+        char folder[512];
+        inlay_error err;
+        saved_model *m;
+        buffer out = {0};
+        snprintf(folder, sizeof folder, TEST_DATA "/saved_models/%s", fixtures[i]);
+        assert_ok(saved_model_open(folder, i % 2, &m, &err), &err);
+        check_against_expected(m, folder);
+        for (size_t k = 0; k < m->metagraph_count; k++) {
+            const saved_metagraph *g = &m->metagraphs[k];
+            const char *init;
+            assert_ok(saved_init_op(m, g, &init, &err), &err);
+            assert_true(count_walk(saved_nodes(m, g), NULL) > 2);
+            for (size_t n = 0; n < g->asset_count; n++) {
+                char *path;
+                assert_ok(saved_asset_path(m, &g->assets[n], &path, &err), &err);
+                mem_free(path);
+            }
+            saved_edit e;
+            saved_edit_begin(&e, m, g);
+            buffer_clear(&out);
+            assert_ok(saved_edit_finish(&e, &out, &err), &err);
+            assert_true(bytes_equal(buffer_bytes(&out), m->message));
+        }
+        saved_model_close(m);
+        buffer_free(&out);
+    }
+}
+
+static void text_and_binary_form_are_one_model(void **state) {
+    (void)state;
+    inlay_error err;
+    saved_model *m[2];
+    buffer canonical[2] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        const char *folder = i ? TEST_DATA "/saved_models/tf1_pbtxt" : TEST_DATA "/saved_models/tf1";
+        assert_ok(saved_model_open(folder, false, &m[i], &err), &err);
+        assert_true(m[i]->is_text == (i == 1) && m[i]->has_variables);
+        assert_ok(message_canonical(saved_reader(m[i], m[i]->message), schema_find(bytes_of("tensorflow.SavedModel")),
+                                    &canonical[i], &err),
+                  &err);
+    }
+    assert_true(bytes_equal(buffer_bytes(&canonical[0]), buffer_bytes(&canonical[1])));
+    for (int i = 0; i < 2; i++) {
+        saved_model_close(m[i]);
+        buffer_free(&canonical[i]);
+    }
+}
+
 int main(void) {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
@@ -523,6 +607,8 @@ int main(void) {
         WITH_FOLDER(assets_stay_in_their_folder),
         WITH_FOLDER(a_folder_without_a_model_says_so),
         WITH_FOLDER(text_is_told_apart_by_its_first_field),
+        cmocka_unit_test(models_of_tensorflow_are_read),
+        cmocka_unit_test(text_and_binary_form_are_one_model),
         WITH_FOLDER(malformed_models_name_file_and_offset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
