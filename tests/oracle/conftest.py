@@ -21,18 +21,10 @@ def pytest_sessionstart(session):
 class Inlay:
     """Runs the program. Called, it must succeed; -> its standard output"""
 
-    def __init__(self):
-        commands = self("--help")
-        self.commands = {line.split()[0] for line in commands.splitlines() if line.startswith("  ")}
-
     def __call__(self, *args, stdin=None):
         done = subprocess.run([PROGRAM, *map(str, args)], input=stdin, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"inlay {' '.join(map(str, args))}\n{done.stderr}"
         return done.stdout
-
-    def need(self, command):
-        if command not in self.commands:
-            pytest.skip(f"the program has no {command}")
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,6 @@ def to_array(dtype, shape, data):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_inlay_runs_them_as_tensorflow_did(inlay, name, tmp_path):
-    inlay.need("run")
     folder = os.path.join(DATA, "saved_models", name)
     signatures = {}
     for (_, signature, direction, key), *value in read_expected(folder):

@@ -63,10 +63,12 @@ class Fused:
         for k, output in zip(ASKED, outputs, strict=True):
             self.check_one(output, k)
 
-    def check_query(self, inlay, scratch, signature=None):
-        """The program's own answers; nothing when it cannot query."""
-        if "query" in inlay.commands:
-            self.check([loaders.query(inlay, self.folder, scratch, self.extractor.inputs, k, signature) for k in ASKED])
+    def check_query(self, inlay, scratch, signature="search", folder=None):
+        """The program's own answers, which come from a scan of the mapped rows in place of the nodes that were saved."""
+        folder = folder or self.folder
+        shown = inlay("show", folder, "--signature", signature, "--optimized")
+        assert shown.count(" = _InlaySearch(") == 1 and "TopKV2" not in shown, shown
+        self.check([loaders.query(inlay, folder, scratch, self.extractor.inputs, k, signature) for k in ASKED])
 
     def check_one(self, output, k, check=Reference.check):
         wanted = {"scores", "indices"} | ({"labels"} if self.collection.labels else set())
@@ -133,7 +135,6 @@ def test_saved_model_cli_run(fused, cli, case):
 
 @every_case
 def test_inlay_query(inlay, fused, case, tmp_path):
-    inlay.need("query")
     fused(case).check_query(inlay, tmp_path)
 
 
@@ -200,8 +201,7 @@ def test_batches_of_any_size(fused, capi, inlay, kind, tmp_path):
     batches = [(*model.extractor.tiled(batch), k) for batch, k in SIZES]
     runs = [("search", {**inputs, "k": np.int32(k)}) for inputs, _, k in batches]
     answers = [load(model.folder, runs) for load in (loaders.load_v2, capi)]
-    if "query" in inlay.commands:
-        answers.append([loaders.query(inlay, model.folder, tmp_path, inputs, k) for inputs, _, k in batches])
+    answers.append([loaders.query(inlay, model.folder, tmp_path, inputs, k) for inputs, _, k in batches])
     for outputs in answers:
         for (_, features, k), output in zip(batches, outputs, strict=True):
             # JSON cannot tell [0, 3] from [0, 0]
@@ -216,8 +216,7 @@ def test_k_may_be_left_out_where_the_loader_allows(inlay, extractor, capi, cli, 
     model = Fused(inlay, str(tmp_path), extractor(kind), collection, "cosine", "--k", "7")
     for load in (loaders.load_v1, capi, cli):
         model.check_one(load(model.folder, [("search", model.extractor.inputs)])[0], 7)
-    if "query" in inlay.commands:
-        model.check_one(loaders.query(inlay, model.folder, tmp_path, model.extractor.inputs), 7)
+    model.check_one(loaders.query(inlay, model.folder, tmp_path, model.extractor.inputs), 7)
 
 
 OTHER = {"metric": METRICS, "dtype": ("float64", "bfloat16", ">f4", "<f2"), "order": ("C", "F"), "chunk": (1024, 2**26)}
@@ -252,8 +251,7 @@ def test_ties_go_to_the_lower_row(inlay, capi, cli, metric, chunk, tmp_path):
     collection = fixtures.Collection(str(shards), rows.astype(np.float64))
     model = Fused(inlay, str(tmp_path), extractor, collection, metric, "--chunk", chunk)
     answers = [load(model.folder, model.runs()) for load in (loaders.load_v2, loaders.load_v1, capi, cli)]
-    if "query" in inlay.commands:
-        answers.append([loaders.query(inlay, model.folder, tmp_path, extractor.inputs, k) for k in ASKED])
+    answers.append([loaders.query(inlay, model.folder, tmp_path, extractor.inputs, k) for k in ASKED])
     for outputs in answers:
         for k, output in zip(ASKED, outputs, strict=True):
             model.check_one(output, k, Reference.check_exactly)
@@ -269,8 +267,7 @@ def test_saved_again_from_python(fused, capi, inlay, kind, tmp_path):
     del loaded
     for load in (loaders.load_v2, loaders.load_v1, capi):
         model.check(load(again, model.runs()))
-    if "query" in inlay.commands:
-        model.check([loaders.query(inlay, again, tmp_path, model.extractor.inputs, k) for k in ASKED])
+    model.check_query(inlay, tmp_path, folder=again)
 
 
 def test_fine_tuning_the_extractor_changes_the_search(fused):
@@ -309,8 +306,7 @@ def test_two_collections_in_one_model(inlay, extractor, capi, cli, kind, tmp_pat
         outputs = load(second.folder, first.runs() + second.runs("articles"))
         first.check(outputs[:len(ASKED)])
         second.check(outputs[len(ASKED):])
-    first.folder = second.folder
-    first.check_query(inlay, tmp_path, "search")
+    first.check_query(inlay, tmp_path, "search", second.folder)
     second.check_query(inlay, tmp_path, "articles")
 
 
@@ -318,6 +314,7 @@ def test_two_collections_in_one_model(inlay, extractor, capi, cli, kind, tmp_pat
 def test_search_as_the_default_signature(inlay, extractor, capi, kind, tmp_path):
     collection = fixtures.make_collection(str(tmp_path), (30, 20))
     model = Fused(inlay, str(tmp_path), extractor(kind), collection, "dot", "--default")
+    model.check_query(inlay, tmp_path, "serving_default")
     for load in (loaders.load_v2, loaders.load_v1, capi):
         model.check(load(model.folder, model.runs("serving_default")))
         if model.extractor.feature:
@@ -336,7 +333,6 @@ def test_the_feature_is_chosen_by_key(inlay, extractor, capi, tmp_path):
 
 
 def test_text_on_the_command_line(inlay, fused):
-    inlay.need("query")
     model = fused(simple("tf2_text", extra="labels"))
     lines = "\n".join(fixtures.TEXTS) + "\n"
     model.check_one(loaders.parse_query(inlay("query", model.folder, "--text", "-", "--k", 3, "--json", stdin=lines)), 3)

@@ -43,7 +43,6 @@ def test_a_text_is_the_weighted_mean_of_its_words():
 
 
 def test_inlay_runs_it_as_tensorflow_does(inlay, tmp_path):
-    inlay.need("run")
     inputs = {"text": loaders.strings(TEXTS)}
     wanted = loaders.load_v2(EXTRACTOR, [("serving_default", inputs)])[0]["embedding"]
     inlay("run", EXTRACTOR, "--signature_def", "serving_default", "--inputs", loaders.save_inputs(str(tmp_path), inputs),
