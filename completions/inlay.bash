@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse query encode show run bench help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -11,6 +11,11 @@ _inlay() {
     esac
     case "${COMP_WORDS[1]}" in
     fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --output --metric --labels --ids --tag_set --signature --feature --input --graph-output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
+    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --k --signature --tag_set --repeat --threads --json" -- "$word")) ;;
+    encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
+    show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
+    run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --outdir --overwrite --tag_set --threads" -- "$word")) ;;
+    bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --runs --seconds --threads --tag_set --json" -- "$word")) ;;
     esac
 }
 complete -o default -F _inlay inlay

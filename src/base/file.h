@@ -49,6 +49,9 @@ static inline bool file_info_equal(const file_info *a, const file_info *b) {
     return a->size == b->size && a->modified_ns == b->modified_ns && a->device == b->device && a->inode == b->inode;
 }
 
+/* PATH without symbolic links and dots, on the heap (mem_free). NULL on failure. */
+inlay_status file_real_path(const char *path, char **out, inlay_error *err);
+
 /* Names in a folder, without "." and "..", in bytewise order. */
 typedef struct file_names {
     char **names;

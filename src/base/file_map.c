@@ -127,6 +127,11 @@ inlay_status file_stat(const char *path, bool follow, file_info *out, inlay_erro
     return INLAY_OK;
 }
 
+inlay_status file_real_path(const char *path, char **out, inlay_error *err) {
+    *out = realpath(path, NULL); /* from malloc, as mem_free wants it */
+    return *out ? INLAY_OK : fail_errno(err, errno, path, "find");
+}
+
 bool file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;

@@ -218,16 +218,16 @@ static bool climbs(const char *name) {
 }
 
 static inlay_status check_inside(const saved_model *model, const char *path, inlay_error *err) {
-    char *real_folder = realpath(model->folder, NULL), *real_path = realpath(path, NULL), *assets = NULL;
-    inlay_status status = INLAY_OK;
-    if (!real_folder || !real_path)
-        TRY_TO(done, fail_at(err, INLAY_NOT_FOUND, path, -1, "an asset of the model is not there"));
+    char *real_folder = NULL, *real_path = NULL, *assets = NULL;
+    inlay_status status;
+    TRY_TO(done, file_real_path(model->folder, &real_folder, err));
+    TRY_TO(done, file_real_path(path, &real_path, err));
     if (!(assets = path_join(real_folder, "assets/"))) TRY_TO(done, fail_memory(err));
     if (strncmp(real_path, assets, strlen(assets)) != 0)
         TRY_TO(done, fail_at(err, INLAY_INVALID_ARGUMENT, path, -1, "the asset is a link that leaves assets/"));
 done:
-    free(real_folder); /* realpath's own memory */
-    free(real_path);
+    mem_free(real_folder);
+    mem_free(real_path);
     mem_free(assets);
     return status;
 }

@@ -32,8 +32,8 @@ tensor_proto_options tensor_proto_in_map(file_map *mapped);
 inlay_status tensor_proto_read(wire_reader message, const tensor_proto_options *options, tensor **out,
                                inlay_error *err);
 
-/* The same for a message that does not say dtype and shape (V1 checkpoints keep them elsewhere): what it says of them is
- * ignored. */
+/* The same for a message that does not say dtype and shape (V1 checkpoints keep them elsewhere): what it says of them
+ * is ignored. */
 inlay_status tensor_proto_read_values(wire_reader message, dtype type, const shape *dims,
                                       const tensor_proto_options *options, tensor **out, inlay_error *err);
 

@@ -4,9 +4,6 @@
 #include "format/bundle.h"
 #include "format/labels_offsets.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 /* A checkpoint that ops have read from. */
 typedef struct open_bundle {
     char *prefix;
@@ -22,12 +19,6 @@ struct session {
     open_bundle *bundles;
     size_t n_bundles;
 };
-
-/* The real path of FILE, on the heap by malloc's rules (free). */
-static inlay_status real_path(const char *file, char **out, inlay_error *err) {
-    *out = realpath(file, NULL);
-    return *out ? INLAY_OK : fail_errno(err, errno, file, "find");
-}
 
 static bool is_inside(const char *path, const char *folder) {
     size_t n = folder ? strlen(folder) : 0;
@@ -56,10 +47,10 @@ static inlay_status open_file(op_host *host, bytes path, file_map **out, inlay_e
     char *text, *real = NULL;
     *out = NULL;
     TRY(text_of(path, &text, err));
-    inlay_status status = real_path(text, &real, err);
+    inlay_status status = file_real_path(text, &real, err);
     if (status == INLAY_OK && !is_inside(real, s->assets) && !is_inside(real, s->allowed)) status = refuse(text, err);
     if (status == INLAY_OK) status = file_map_open(real, s->copy, out, err);
-    free(real);
+    mem_free(real);
     mem_free(text);
     return status;
 }
@@ -88,11 +79,11 @@ static inlay_status check_prefix(const session *s, char *prefix, inlay_error *er
     char *real;
     size_t size = strlen(prefix);
     memcpy(prefix + size, ".index", sizeof ".index");
-    inlay_status status = real_path(prefix, &real, err);
+    inlay_status status = file_real_path(prefix, &real, err);
     prefix[size] = 0;
     TRY(status);
     if (!is_inside(real, s->variables) && !is_inside(real, s->allowed)) status = refuse(prefix, err);
-    free(real);
+    mem_free(real);
     return status;
 }
 
@@ -156,11 +147,9 @@ static inlay_status restore(op_host *host, bytes prefix, bytes name, bytes slice
 static inlay_status real_folder(const char *folder, const char *name, char **out, inlay_error *err) {
     char *path = path_join(folder, name);
     if (!path) return fail_memory(err);
-    char *real = realpath(path, NULL);
+    inlay_status status = file_real_path(path, out, err);
     mem_free(path);
-    *out = real ? mem_strdup(real) : NULL;
-    free(real);
-    return real && !*out ? fail_memory(err) : INLAY_OK;
+    return status == INLAY_NOT_FOUND ? INLAY_OK : status;
 }
 
 static inlay_status find_folders(session *s, const session_options *options, inlay_error *err) {
@@ -169,12 +158,7 @@ static inlay_status find_folders(session *s, const session_options *options, inl
         TRY(real_folder(options->folder, "variables", &s->variables, err));
         TRY(real_folder(options->folder, "assets.extra", &s->extra, err));
     }
-    if (!options->allow_files_in) return INLAY_OK;
-    char *real;
-    TRY(real_path(options->allow_files_in, &real, err));
-    s->allowed = mem_strdup(real);
-    free(real);
-    return s->allowed ? INLAY_OK : fail_memory(err);
+    return options->allow_files_in ? file_real_path(options->allow_files_in, &s->allowed, err) : INLAY_OK;
 }
 
 inlay_status session_open(const session_options *options, session **out, inlay_error *err) {

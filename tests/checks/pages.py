@@ -10,12 +10,13 @@ import check
 PAGES = {
     "bundle": "bundle", "bundle_entry": "bundle", "bundle_slice": "bundle",
     "checkpoint": "checkpoint", "checkpoint_v1": "checkpoint_v1",
-    "labels": "labels", "labels_file": "labels", "labels_offsets": "labels",
+    "checkpoint_state": "checkpoint", "fingerprint": "saved_model",
+    "labels": "labels", "labels_file": "labels", "labels_offsets": "label_offsets", "tensor_json": "tensor_json",
     "npy": "npy", "npz": "npz", "vectors": "vectors", "sstable": "sstable", "saved_model": "saved_model",
     "shards": None, "shards_open": None, "tensor_proto": None,
 }
-ALSO = {"fused_model"}  # what src/edit/ writes
-HEX = re.compile(r"^\s*(?:[0-9a-f]{4,8}[: ]\s*)?(?:[0-9a-f]{2} ){3,}", re.M | re.I)
+ALSO = {"fused_model", "manifest"}  # what src/edit/ writes
+HEX = re.compile(r"\b(?:[0-9a-f]{2,4} ){5,}", re.I)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
 
 

@@ -90,4 +90,4 @@ def test_search_texts_says_what_is_wrong(examples, inlay, shards, tmp_path):
     inlay.ok("fuse", "--embeddings", shards, "-o", tmp_path / "model")
     done = subprocess.run([examples / "search_texts", tmp_path / "model", "a text"], capture_output=True, text=True,
                           check=False)
-    assert done.returncode == 1 and "string" in done.stderr
+    assert done.returncode == 1 and "not text" in done.stderr

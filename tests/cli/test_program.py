@@ -34,7 +34,7 @@ def test_help_goes_to_standard_output_and_mistakes_to_standard_error(inlay):
                  ["query", "m", "--k", "many"], ["help", "frobnicate"]):
         done = inlay(*args)
         assert done.returncode == 2, args
-        assert not done.stdout and done.stderr.startswith("inlay: "), args
+        assert not done.stdout and done.stderr.startswith("inlay"), args
 
 
 def test_a_mistyped_name_is_answered_with_what_there_is(inlay):
