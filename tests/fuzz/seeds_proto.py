@@ -153,9 +153,11 @@ def odd_text():
     """What printers do not write and parsers must read, or refuse."""
     first = bytes([TYPES.index("NodeDef")])
     return {
-        "odd-lists": first + b"input: ['a', \"b\" 'c'] # note\nattr < key: 'k' value { list { i: [1, 0x10, 010] f: [1f, inf, -nan] } } >;",
+        "odd-lists": first + b"input: ['a', \"b\" 'c'] # note\n"
+                     b"attr < key: 'k' value { list { i: [1, 0x10, 010] f: [1f, inf, -nan] } } >;",
         "odd-escapes": first + rb"name: '\a\101\x41\u20ac\ud83d\ude00\U0001f600\?' op: '\q'",
-        "odd-any": bytes([TYPES.index("CollectionDef")]) + b"any_list { value { [type.googleapis.com/ tensorflow.VersionDef]: < > } }",
+        "odd-any": bytes([TYPES.index("CollectionDef")]) +
+                   b"any_list { value { [type.googleapis.com/ tensorflow.VersionDef]: < > } }",
         "odd-deep": bytes([TYPES.index("StructuredValue")]) + b"list_value{values{" * 60,
         "odd-twice": first + b"name: 'a' name: 'b'",
         "odd-unknown": first + b"nme: 1",
@@ -165,10 +167,13 @@ def odd_text():
 def odd_json():
     first = bytes([TYPES.index("NodeDef")])
     return {
-        "odd-names": first + b'{"name": "\\u0041\\ud83d\\ude00", "experimental_debug_info": null, "attr": {"k": {"list": {"f": ["NaN", "-Infinity", 1e3]}}}}',
+        "odd-names": first + b'{"name": "\\u0041\\ud83d\\ude00", "experimental_debug_info": null, '
+                     b'"attr": {"k": {"list": {"f": ["NaN", "-Infinity", 1e3]}}}}',
         "odd-twice": first + b'{"name": "a", "name": "b"}',
-        "odd-any": bytes([TYPES.index("Any")]) + b'{"value": {"@type": "x/google.protobuf.BoolValue", "value": true}, "@type": "x/google.protobuf.Any"}',
-        "odd-tensor": bytes([TYPES.index("TensorProto")]) + b'{"dtype": 1, "tensorContent": "_-8", "uint64Val": [18446744073709551615, "1e3"]}',
+        "odd-any": bytes([TYPES.index("Any")]) + b'{"value": {"@type": "x/google.protobuf.BoolValue", '
+                   b'"value": true}, "@type": "x/google.protobuf.Any"}',
+        "odd-tensor": bytes([TYPES.index("TensorProto")]) + b'{"dtype": 1, "tensorContent": "_-8", '
+                      b'"uint64Val": [18446744073709551615, "1e3"]}',
         "odd-deep": bytes([TYPES.index("StructuredValue")]) + b'{"listValue":{"values":[' * 60,
     }
 
@@ -180,7 +185,7 @@ for name, first, message in messages():
     text[name] = first + text_format.MessageToString(message).encode()
     wire[name] = bytes([8]) + data + bytes(range(8))
     try:
-        json[name] = first + json_format.MessageToJson(message, indent=None).encode()
+        json[name] = first + json_format.MessageToJson(message, indent=None, sort_keys=True).encode()
     except TypeError:
         pass  # an Any of unknown type
 pieces = metagraph("serve").SerializeToString(deterministic=True)
