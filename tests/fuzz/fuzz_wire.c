@@ -71,7 +71,7 @@ static void nothing(void *user) {
 
 static void read_tensor(bytes message) {
     int held = 0;
-    tensor_proto_options o = {.limit = 1 << 20, .retain = nothing, .release = nothing, .user = &held};
+    tensor_proto_options o = {.limit = 1 << 16, .retain = nothing, .release = nothing, .user = &held};
     tensor *t, *back;
     inlay_error err;
     buffer b = {0};

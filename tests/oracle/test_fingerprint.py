@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import fingerprint_pb2, saved_model_pb2
 from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
 ROOT = pathlib.Path(__file__).parents[2]
-BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/release"))
+BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/debug"))
 MODELS = sorted(os.path.dirname(path) for path in glob.glob(f"{ROOT.parent}/shared/models/**/saved_model.pb", recursive=True))
 
 

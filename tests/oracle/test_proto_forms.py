@@ -14,7 +14,7 @@ import pytest
 from google.protobuf import descriptor_pool, json_format, message_factory, text_format
 
 ROOT = pathlib.Path(__file__).parents[2]
-BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/release"))
+BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/debug"))
 MODELS = ROOT.parent / "shared/models"
 LARGEST = 1 << 20 if not os.environ.get("INLAY_FULL") else 64 << 20
 SEED = int(os.environ.get("INLAY_SEED", "1"))

@@ -27,13 +27,15 @@ static inlay_status repack(wire_reader r, const message_type *type, buffer *out,
 static inlay_status convert(const message_type *type, const char *from, const char *to, bytes in, buffer *out,
                             inlay_error *err) {
     buffer wire = {0};
-    inlay_status status = INLAY_OK;
+    inlay_status status;
     if (strcmp(from, "text") == 0)
         status = text_parse(in, "input", type, &wire, err);
     else if (strcmp(from, "json") == 0)
         status = json_parse(in, "input", type, &wire, err);
-    else
+    else {
         buffer_append_bytes(&wire, in);
+        status = buffer_check(&wire, err);
+    }
     wire_reader r = wire_open(buffer_bytes(&wire), "input", NULL);
     text_options text = {.hide_unknown = strcmp(to, "unknown") != 0};
     if (status != INLAY_OK) {
@@ -61,8 +63,9 @@ int main(int argc, char **argv) {
     }
     buffer in = {0}, out = {0};
     inlay_error err;
-    if (!read_all(stdin, &in)) return 2;
-    inlay_status status = convert(type, argv[2], argv[3], buffer_bytes(&in), &out, &err);
+    inlay_status status = read_all(stdin, &in) ? INLAY_OK : fail_memory(&err);
+    if (status == INLAY_OK) status = convert(type, argv[2], argv[3], buffer_bytes(&in), &out, &err);
+    if (status == INLAY_OK) status = buffer_check(&out, &err);
     if (status == INLAY_OK && out.size)
         fwrite(out.data, 1, out.size, stdout);
     else if (status != INLAY_OK)
