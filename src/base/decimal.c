@@ -56,7 +56,7 @@ static size_t lay_out(bool negative, const char *digits, int count, int exponent
         for (int i = -1; i > exponent; i--) text[n++] = '0';
         for (int i = 0; i < count; i++) text[n++] = digits[i];
     } else {
-        for (int i = 0; i <= exponent; i++) text[n++] = i < count ? digits[i] : '0';
+        for (int i = 0; i <= exponent; i++) text[n++] = (char)(i < count ? digits[i] : '0');
         text[n++] = '.';
         if (count <= exponent + 1) text[n++] = '0';
         for (int i = exponent + 1; i < count; i++) text[n++] = digits[i];

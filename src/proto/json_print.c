@@ -73,8 +73,8 @@ static void put_base64(buffer *out, bytes data) {
         uint32_t v = (uint32_t)data.data[i] << 16;
         if (n > 1) v |= (uint32_t)data.data[i + 1] << 8;
         if (n > 2) v |= data.data[i + 2];
-        char quad[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=',
-                        n > 2 ? digits[v & 63] : '='};
+        char quad[4] = {digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63], digits[v & 63]};
+        for (size_t k = n + 1; k < 4; k++) quad[k] = '=';
         buffer_append(out, quad, 4);
     }
     buffer_append_byte(out, '"');

@@ -199,7 +199,7 @@ const char *field_json_name(const field_type *f, char text[FIELD_NAME_TEXT]) {
     size_t n = 0;
     bool upper = false;
     for (const char *c = f->name; *c && n + 1 < FIELD_NAME_TEXT; c++) {
-        if (*c != '_') text[n++] = upper && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        if (*c != '_') text[n++] = (char)(upper && *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
         upper = *c == '_';
     }
     text[n] = 0;

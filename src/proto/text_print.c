@@ -44,11 +44,10 @@ static void put_quoted(buffer *out, bytes text, bool utf8) {
         if (plain) continue;
         buffer_append(out, text.data + run, i - run);
         run = i + 1;
-        char escape = c == '\t'                            ? 't'
-                      : c == '\n'                          ? 'n'
-                      : c == '\r'                          ? 'r'
-                      : c == '"' || c == '\'' || c == '\\' ? (char)c
-                                                           : 0;
+        static const char escaped[] = "\t\n\r\"'\\", letters[] = "tnr\"'\\";
+        const char *found = c ? strchr(escaped, c) : NULL;
+        char escape = 0;
+        if (found) escape = letters[found - escaped];
         char code[4] = {'\\', escape, 0, 0};
         size_t length = 2;
         if (!escape) {
