@@ -1,5 +1,5 @@
-"""tensorflow_search.py MODEL QUERIES.npy...: TensorFlow's load of a fused model and its median time of a search with each file of queries,
-as JSON on standard output."""
+"""tensorflow_search.py MODEL QUERIES.npy...: TensorFlow's load of a fused model and its median time of a search with each
+file of queries, as JSON on standard output."""
 
 import json
 import os

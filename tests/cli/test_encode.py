@@ -19,7 +19,8 @@ WORDS = "frozen dessert cream fear spider repair shoe measure temperature water 
 def lines(tmp_path_factory):
     rng = np.random.default_rng(1)
     path = tmp_path_factory.mktemp("lines") / "lines.txt"
-    path.write_text("".join(" ".join(rng.choice(WORDS, 5)) + ("\r\n" if i % 3 == 0 else "\n") for i in range(2500)) + "water", encoding="utf-8")
+    ends = ["\r\n" if i % 3 == 0 else "\n" for i in range(2500)]
+    path.write_text("".join(" ".join(rng.choice(WORDS, 5)) + end for end in ends) + "water", encoding="utf-8")
     return path
 
 

@@ -25,7 +25,7 @@ def sparse(path, dtype, shape, planted):
 
 def best(inlay, model, query, k, tmp_path):
     np.save(tmp_path / "q.npy", np.asarray([query], np.float32))
-    out = inlay.ok("query", model, "--inputs", f"query={tmp_path / 'q.npy'}", "--k", k, "--json", timeout=300)
+    out = inlay.ok("query", model, "--inputs", f"query={tmp_path / 'q.npy'}", "--k", k, "--json", timeout=600)
     return [(r["index"], r["score"]) for r in json.loads(out)["queries"][0]["results"]]
 
 
@@ -44,9 +44,11 @@ def test_rows_beyond_2_31_and_bytes_beyond_2_32(inlay, folder):
     rows = 2**31 + 1000
     planted = {5: 0.5, 2**30 + 3: 0.75, 2**31 - 1: 0.875, 2**31 + 7: 1.0}  # float16: byte 2^31, byte 2^32, row 2^31
     path = sparse(folder / "narrow.npy", np.float16, (rows, 1), planted)
-    report = json.loads(inlay.ok("fuse", "--embeddings", path, "--metric", "dot", "-o", folder / "model", "--json", timeout=300))
+    made = inlay.ok("fuse", "--embeddings", path, "--metric", "dot", "-o", folder / "model", "--json", timeout=600)
+    report = json.loads(made)
     assert report["rows"] == rows
-    assert best(inlay, folder / "model", [2.0], 5, folder) == [(2**31 + 7, 2.0), (2**31 - 1, 1.75), (2**30 + 3, 1.5), (5, 1.0), (0, 0.0)]
+    got = best(inlay, folder / "model", [2.0], 5, folder)
+    assert got == [(2**31 + 7, 2.0), (2**31 - 1, 1.75), (2**30 + 3, 1.5), (5, 1.0), (0, 0.0)]
 
 
 def test_a_file_over_2_gb_of_wide_rows(inlay, folder):
@@ -54,7 +56,7 @@ def test_a_file_over_2_gb_of_wide_rows(inlay, folder):
     planted = {10: 1, 5_368_709: 2, 5_499_999: 3}  # the second straddles byte 2^31
     path = sparse(folder / "wide.npy", np.float32, (rows, dim), planted)
     assert path.stat().st_size > 2**31
-    inlay.ok("fuse", "--embeddings", path, "--metric", "l2", "-o", folder / "model", "--chunk", "256MiB", timeout=300)
+    inlay.ok("fuse", "--embeddings", path, "--metric", "l2", "-o", folder / "model", "--chunk", "256MiB", timeout=600)
     got = best(inlay, folder / "model", [2.0] * dim, 4, folder)
     assert got[:1] == [(5_368_709, 0.0)]
     assert {got[1][0], got[2][0]} == {10, 5_499_999}
@@ -65,8 +67,8 @@ def test_fusing_holds_little_memory_whatever_the_size(inlay, folder):
     path = sparse(folder / "rows.npy", np.float32, (20_000_000, 10), {1: 1})
     (folder / "labels.txt").write_bytes(b"a label\n" * 20_000_000)
     peak = 0
-    process = subprocess.Popen([inlay.path, "fuse", "--embeddings", path, "--labels", folder / "labels.txt", "-o", folder / "model"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [inlay.path, "fuse", "--embeddings", path, "--labels", folder / "labels.txt", "-o", folder / "model"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while process.poll() is None:
         try:
             with open(f"/proc/{process.pid}/status", encoding="ascii") as f:

@@ -105,7 +105,8 @@ def test_mistakes(inlay, collection, tmp_path):
     model = folder / "dot"
     inlay.fails("query", model, "--inputs", f"query={folder / 'missing.npy'}", saying="missing.npy")
     inlay.fails("query", model, "--inputs", f"text={folder / 'queries.npy'}", saying="no input text")
-    inlay.fails("query", model, "--inputs", f"query={folder / 'queries.npy'}", "--signature", "other", saying="no signature other")
+    inlay.fails("query", model, "--inputs", f"query={folder / 'queries.npy'}", "--signature", "other",
+                saying="no signature other")
     inlay.fails("query", model, "--text", "words", saying="not text")
     np.save(tmp_path / "wide.npy", np.zeros((2, 20), np.float32))
     np.save(tmp_path / "nan.npy", np.full((2, 19), np.nan, np.float32))

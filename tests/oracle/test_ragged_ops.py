@@ -18,7 +18,8 @@ LAYOUTS = [  # row partition tensors and their types
     ([2, [0, 1, 1], [0, 0, 1, 2, 2]], ["FIRST_DIM_SIZE", "VALUE_ROWIDS", "VALUE_ROWIDS"]),
     ([2, [0, 0, 1], [0, 0, 0, 2, 2]], ["FIRST_DIM_SIZE", "VALUE_ROWIDS", "VALUE_ROWIDS"]),
     ([2, [0, 1, 1], [0, 2, 3, 5]], ["FIRST_DIM_SIZE", "VALUE_ROWIDS", "ROW_SPLITS"]), ([[0, 3, 2, 5]], ["ROW_SPLITS"]),
-    ([[1, 3, 5]], ["ROW_SPLITS"]), ([[0, 3, 4]], ["ROW_SPLITS"]), ([[]], ["ROW_SPLITS"]), ([[0, 0, 0]], ["ROW_SPLITS"]), ([[0]], ["ROW_SPLITS"]),
+    ([[1, 3, 5]], ["ROW_SPLITS"]), ([[0, 3, 4]], ["ROW_SPLITS"]), ([[]], ["ROW_SPLITS"]), ([[0, 0, 0]], ["ROW_SPLITS"]),
+    ([[0]], ["ROW_SPLITS"]),
     ([0, []], ["FIRST_DIM_SIZE", "VALUE_ROWIDS"])]
 SOUND = [LAYOUTS[i] for i in (0, 1, 4, 5, 6, 7, 8, 11, 13, 14, 15)]
 
