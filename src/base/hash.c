@@ -127,13 +127,13 @@ static void sip_word(uint64_t v[4], uint64_t word) {
     v[0] ^= word;
 }
 
-uint64_t hash_siphash(const uint64_t key[2], bytes text) {
+uint64_t hash_siphash(const uint64_t key[2], bytes data) {
     uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
                      key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573)};
     size_t i = 0;
-    for (; i + 8 <= text.size; i += 8) sip_word(v, load_u64(text.data + i));
-    uint64_t last = (uint64_t)text.size << 56;
-    for (int shift = 0; i < text.size; i++, shift += 8) last |= (uint64_t)text.data[i] << shift;
+    for (; i + 8 <= data.size; i += 8) sip_word(v, load_u64(data.data + i));
+    uint64_t last = (uint64_t)data.size << 56;
+    for (int shift = 0; i < data.size; i++, shift += 8) last |= (uint64_t)data.data[i] << shift;
     sip_word(v, last);
     v[2] ^= 0xff;
     for (int r = 0; r < 4; r++) sip_round(v);
@@ -142,17 +142,17 @@ uint64_t hash_siphash(const uint64_t key[2], bytes text) {
 
 /* ---- MurmurHash64A */
 
-uint64_t hash_murmur64(bytes text) {
+uint64_t hash_murmur64(bytes data) {
     const uint64_t m = UINT64_C(0xc6a4a7935bd1e995);
-    uint64_t h = UINT64_C(0xDECAFCAFFE) ^ text.size * m;
+    uint64_t h = UINT64_C(0xDECAFCAFFE) ^ data.size * m;
     size_t i = 0;
-    for (; i + 8 <= text.size; i += 8) {
-        uint64_t k = load_u64(text.data + i) * m;
+    for (; i + 8 <= data.size; i += 8) {
+        uint64_t k = load_u64(data.data + i) * m;
         h = (h ^ fold(k) * m) * m;
     }
-    if (i < text.size) {
+    if (i < data.size) {
         uint64_t rest = 0;
-        for (int shift = 0; i < text.size; i++, shift += 8) rest |= (uint64_t)text.data[i] << shift;
+        for (int shift = 0; i < data.size; i++, shift += 8) rest |= (uint64_t)data.data[i] << shift;
         h = (h ^ rest) * m;
     }
     return fold(fold(h) * m);

@@ -17,7 +17,7 @@ typedef struct encode_input {
 } encode_input;
 
 /* Opens what OPTIONS name for SIGNATURE. Released by encode_input_close, also after a failure; a zeroed one is fine. */
-inlay_status encode_input_open(const inlay_encode_options *o, const inlay_signature *signature, encode_input *out,
+inlay_status encode_input_open(const inlay_encode_options *o, const inlay_signature *signature, encode_input *in,
                                inlay_error *err);
 void encode_input_close(encode_input *in);
 

@@ -8,9 +8,9 @@
 typedef struct model model;
 
 /* Opens PATH: imports the metagraph, restores variables by mapping, runs the initialisation op. Nodes whose op cannot
- * run are left out of that with a warning. OPTIONS may be NULL. *out is the caller's (model_close).
+ * run are left out of that with a warning. GIVEN may be NULL. *out is the caller's (model_close).
  * Errors: NOT_FOUND, DATA_LOSS, INVALID_ARGUMENT, PERMISSION_DENIED (files outside the model), RESOURCE_EXHAUSTED. */
-inlay_status model_open(const char *path, const inlay_model_options *options, model **out, inlay_error *err);
+inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err);
 void model_close(model *m); /* no run may be under way; NULL is fine */
 
 /* Signatures by rising key, without those that only initialise. Valid as long as the model. */

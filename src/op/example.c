@@ -324,7 +324,7 @@ static inlay_status example_run(op_call *c, inlay_error *err) {
     inlay_status status = INLAY_OK;
     if (in->dims.rank != 1 && !p.single)
         return fail(err, INLAY_INVALID_ARGUMENT, "Expected serialized to be a vector, got rank %d", in->dims.rank);
-    p.slots = mem_zalloc((size_t)(e->n_sparse + e->n_dense + e->n_ragged), sizeof *p.slots);
+    p.slots = mem_zalloc((size_t)e->n_sparse + (size_t)e->n_dense + (size_t)e->n_ragged, sizeof *p.slots);
     if (!p.slots) TRY_TO(done, fail_memory(err));
     TRY_TO(done, read_wishes(c, &p, err));
     TRY_TO(done, read_examples(c, &p, err));

@@ -139,7 +139,8 @@ static inlay_status reduce_run(op_call *c, inlay_error *err) {
     w.out = out->data;
     if (out->count == 0) return INLAY_OK;
     if (detail == ALL) w.kernel.first.counting = 1;
-    if (detail == REDUCE_MEAN) w.divisor = (double)(in->count / out->count);
+    int64_t folded = in->count / out->count; /* elements behind each output */
+    if (detail == REDUCE_MEAN) w.divisor = (double)folded;
     if (in->count == 0) { /* nothing is folded into each output */
         if (detail == REDUCE_MEAN && dtype_is_float(in->type)) w.kernel.first.real = NAN;
         for (int64_t i = 0; i < out->count; i++) w.kernel.store(w.out + (size_t)i * w.width, &w.kernel.first, 1, 1);

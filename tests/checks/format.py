@@ -24,8 +24,8 @@ for text in check.files(*TEXT):
     wrong = [str(n) for n, line in enumerate(content.split("\n"), 1) if line != line.rstrip()]
     check.expect(not wrong, f"{text}: trailing blanks in line " + ", ".join(wrong[:5]))
     if text.endswith((".py", ".sh", "/run")):
-        wide = [str(n) for n, line in enumerate(content.split("\n"), 1) if len(line) > 130]
-        check.expect(not wide, f"{text}: more than 130 columns in line " + ", ".join(wide[:5]))
+        wide = [str(n) for n, line in enumerate(content.split("\n"), 1) if len(line) > 160]
+        check.expect(not wide, f"{text}: more than 160 columns in line " + ", ".join(wide[:5]))
     check.expect(not content or (content.endswith("\n") and not content.endswith("\n\n")),
                  f"{text}: must end in one newline")
 check.finish()
