@@ -139,15 +139,14 @@ static inlay_status reduce_run(op_call *c, inlay_error *err) {
     w.out = out->data;
     if (out->count == 0) return INLAY_OK;
     if (detail == ALL) w.kernel.first.counting = 1;
-    int64_t folded = in->count / out->count; /* elements behind each output */
-    if (detail == REDUCE_MEAN) w.divisor = (double)folded;
+    int64_t per_output = in->count / out->count;
+    if (detail == REDUCE_MEAN) w.divisor = (double)per_output;
     if (in->count == 0) { /* nothing is folded into each output */
         if (detail == REDUCE_MEAN && dtype_is_float(in->type)) w.kernel.first.real = NAN;
         for (int64_t i = 0; i < out->count; i++) w.kernel.store(w.out + (size_t)i * w.width, &w.kernel.first, 1, 1);
         return INLAY_OK;
     }
     make_loops(&w, &in->dims, folded);
-    int64_t per_output = in->count / out->count;
     int64_t grain = per_output >= GRAIN ? 1 : GRAIN / per_output;
     if (w.inner_folded)
         op_parallel(loops_count(&w.kept), grain, fold_runs, &w);
