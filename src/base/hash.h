@@ -11,9 +11,9 @@ uint64_t hash_fingerprint64(bytes data);
 uint64_t hash_fingerprint_concat64(uint64_t a, uint64_t b);
 
 /* SipHash-2-4 (Aumasson and Bernstein 2012) with the key as two little-endian words: StringToHashBucketStrong. */
-uint64_t hash_siphash(const uint64_t key[2], bytes text);
+uint64_t hash_siphash(const uint64_t key[2], bytes data);
 
 /* MurmurHash64A (Appleby) with seed 0xDECAFCAFFE: StringToHashBucket. */
-uint64_t hash_murmur64(bytes text);
+uint64_t hash_murmur64(bytes data);
 
 #endif
