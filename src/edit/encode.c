@@ -218,7 +218,8 @@ static inlay_status claim_folder(const encode_job *j, inlay_error *err) {
     if (!file_exists(path)) {
         file_names names;
         TRY_TO(done, file_list(o->output, &names, err));
-        bool empty = names.count == 0;
+        bool empty = true;
+        for (size_t i = 0; i < names.count; i++) empty &= names.names[i][0] == '.'; /* what a killed call left */
         file_names_free(&names);
         if (!empty)
             TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, o->output, -1,
