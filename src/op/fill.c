@@ -46,12 +46,12 @@ static inlay_status like_run(op_call *c, inlay_error *err) {
     return runs_end(&w, runs_repeat(&w, one ? &like : NULL, 0, in->count, err), err);
 }
 
-/* How many of start, start + delta, … come before limit; negative when there is no end. */
+/* How many of start, start + delta, … come before limit. */
 static inlay_status range_count(double start, double limit, double delta, int64_t *count, inlay_error *err) {
     if (delta == 0 || !isfinite(start) || !isfinite(limit) || !isfinite(delta))
         return fail(err, INLAY_INVALID_ARGUMENT, "no range from %g to %g by %g", start, limit, delta);
-    double n = ceil(fabs((limit - start) / delta));
-    if ((limit - start) / delta <= 0) n = 0;
+    double n = ceil((limit - start) / delta);
+    if (n < 0) return fail(err, INLAY_INVALID_ARGUMENT, "no range from %g to %g by %g", start, limit, delta);
     if (n > 1e15) return fail(err, INLAY_RESOURCE_EXHAUSTED, "a range of %g numbers", n);
     *count = (int64_t)n;
     return INLAY_OK;

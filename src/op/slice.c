@@ -69,8 +69,9 @@ static inlay_status cut_dim(op_call *c, const slice_masks *m, int i, int64_t siz
     TRY(tensor_as_int(c->in[3], i, "strides", &step, err));
     if (step == 0) return fail(err, INLAY_INVALID_ARGUMENT, "strides[%d] is 0", i);
     int d = box->rank++;
-    if (m->shrink & bit) {
-        int64_t at = m->begin & bit ? (step > 0 ? 0 : size - 1) : begin < 0 ? begin + size : begin;
+    if (m->shrink & bit) { /* one element: begin counts, whatever begin_mask says */
+        int64_t at = begin < 0 ? begin + size : begin;
+        if (step < 0) return fail(err, INLAY_INVALID_ARGUMENT, "strides[%d] must be 1 for a single index", i);
         if (at < 0 || at >= size)
             return fail(err, INLAY_INVALID_ARGUMENT, "slice index %lld of dimension %d is out of bounds",
                         (long long)begin, d);

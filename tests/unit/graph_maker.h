@@ -180,12 +180,15 @@ static inline inlay_status small_plan(small_session *s, const char *feeds, const
     return plan_make(&made, &s->host, out, err);
 }
 
-/* Imports, plans and runs. */
+/* Imports, plans and runs, in 1 GiB. */
 static inline inlay_status small_run(small_session *s, const char *feeds, tensor *const *given, const char *fetches,
                                      tensor **fetched, inlay_error *err) {
     plan *p;
     TRY(small_plan(s, feeds, fetches, &p, err));
-    inlay_status status = plan_run(p, given, fetched, NULL, err);
+    mem_budget *budget = mem_budget_new(1 << 30);
+    run_options options = {.budget = budget};
+    inlay_status status = plan_run(p, given, fetched, &options, err);
+    mem_budget_leave(budget);
     plan_free(p);
     return status;
 }
