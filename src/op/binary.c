@@ -94,8 +94,49 @@ static inlay_status equal_text(op_call *c, inlay_error *err) {
     return INLAY_OK;
 }
 
+typedef struct text_sum {
+    const tensor *a, *b;
+    const broadcast *together;
+    string_builder made;
+    buffer room;
+    inlay_status status;
+    inlay_error *err;
+} text_sum;
+
+/* Elements come in the order of the output. */
+static void join_text(void *ctx, int64_t out, const int64_t *offsets) {
+    (void)out;
+    text_sum *w = ctx;
+    int last = w->together->rank - 1;
+    for (int64_t i = 0; w->status == INLAY_OK && i < w->together->dims[last]; i++) {
+        buffer_clear(&w->room);
+        buffer_append_bytes(&w->room, tensor_string(w->a, offsets[0] + i * w->together->steps[0][last]));
+        buffer_append_bytes(&w->room, tensor_string(w->b, offsets[1] + i * w->together->steps[1][last]));
+        w->status = buffer_check(&w->room, w->err);
+        if (w->status == INLAY_OK) w->status = string_builder_add(&w->made, buffer_bytes(&w->room), w->err);
+    }
+}
+
+static inlay_status add_text(op_call *c, inlay_error *err) {
+    broadcast together;
+    TRY(broadcast_make((const shape *[]){&c->in[0]->dims, &c->in[1]->dims}, 2, &together, err));
+    text_sum w = {.a = c->in[0], .b = c->in[1], .together = &together, .err = err};
+    TRY(string_builder_init(&w.made, &together.out, err));
+    broadcast_walk(&together, 2, join_text, &w);
+    buffer_free(&w.room);
+    if (w.status != INLAY_OK) {
+        string_builder_free(&w.made);
+        return w.status;
+    }
+    tensor *sum;
+    TRY(string_builder_finish(&w.made, c->budget, &sum, err));
+    op_give(c, 0, sum);
+    return INLAY_OK;
+}
+
 static inlay_status binary_run(op_call *c, inlay_error *err) {
-    return apply(c, err);
+    bool text = c->in[0]->type == INLAY_STRING && c->node->impl->detail == BINARY_ADD;
+    return text ? add_text(c, err) : apply(c, err);
 }
 
 /* Equal and NotEqual. Shapes that do not go together differ, when the model allows that. */
