@@ -13,7 +13,7 @@ enum {
     PIECE_BYTES = 256 << 10,  /* of rows scanned at a time: read as streams within it */
     PACKED_BYTES = 128 << 10, /* of panels packed at a time: half a core's cache, the next rows are fetched meanwhile */
     COLUMNS_BYTES = 1 << 20,  /* the same of transposed rows, where short pieces mean short reads */
-    COLUMNS_ROWS = 256,
+    COLUMNS_ROWS = 1024,
     TASK_PIECES = 8,          /* of one source that a thread takes at a time, at most */
     PIECE_ROWS = 8192,        /* at most, for narrow rows */
     HEAPS_BYTES = 8 << 20,    /* of winners of all threads, unless one query needs more */

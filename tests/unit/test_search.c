@@ -348,11 +348,75 @@ static void unfit_arguments_are_named(void **state) {
     assert_contains(err.message, "int8");
 }
 
+/* Peak of the process's resident memory in KiB since the last reset; -1 where the system does not tell. */
+static bool reset_peak(void) {
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (!f) return false;
+    bool written = fputs("5", f) >= 0;
+    return fclose(f) == 0 && written;
+}
+static long peak_kib(void) {
+    long kib = -1;
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
+    if (f) fclose(f);
+    return kib;
+}
+
+static void no_query_takes_32_mib(void **state) {
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#endif
+    static const struct {
+        int64_t rows, dim, n, k;
+        dtype type;
+        bool transposed;
+    } cases[] = {{2000, 100, 1, 10, INLAY_FLOAT32, false},     {2000, 100, 5000, 10, INLAY_FLOAT32, false},
+                 {500, 768, 3000, 100, INLAY_FLOAT32, false},  {3000, 64, 200, 1000, INLAY_FLOAT16, true},
+                 {200000, 2, 1, 200000, INLAY_FLOAT32, false}, {40, 8192, 600, 40, INLAY_FLOAT64, true}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        plan p = {.metric = SEARCH_COSINE,
+                  .dim = cases[c].dim,
+                  .n_chunks = 1,
+                  .counts = {cases[c].rows},
+                  .types = {cases[c].type},
+                  .transposed = {cases[c].transposed}};
+        world w;
+        seed = 1;
+        make_world(&w, &p);
+        size_t results = (size_t)(cases[c].n * cases[c].k), numbers = (size_t)(cases[c].n * cases[c].dim);
+        float *queries = malloc(numbers * sizeof *queries), *scores = malloc(results * sizeof *scores);
+        int64_t *rows = malloc(results * sizeof *rows);
+        for (size_t i = 0; i < numbers; i++) queries[i] = (float)real();
+        memset(scores, 1, results * sizeof *scores);
+        memset(rows, 1, results * sizeof *rows);
+        inlay_error err;
+        pool_set_threads(4);
+        if (!reset_peak()) skip();
+        long before = peak_kib();
+        assert_ok(search_topk(&w.view, queries, cases[c].n, cases[c].k, scores, rows, &err), &err);
+        long taken = peak_kib() - before;
+        if (taken >= 32 << 10) fail_msg("case %zu took %ld KiB", c, taken);
+        free(queries);
+        free(scores);
+        free(rows);
+        free_world(&w);
+    }
+    pool_set_threads(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_those_of_a_brute_force), cmocka_unit_test(many_rows_in_many_pieces),
-        cmocka_unit_test(a_batch_of_thousands_is_answered),   cmocka_unit_test(all_rows_tie_for_a_zero_query),
-        cmocka_unit_test(no_rows_or_no_winners_give_nothing), cmocka_unit_test(unfit_arguments_are_named),
+        cmocka_unit_test(answers_are_those_of_a_brute_force),
+        cmocka_unit_test(many_rows_in_many_pieces),
+        cmocka_unit_test(a_batch_of_thousands_is_answered),
+        cmocka_unit_test(all_rows_tie_for_a_zero_query),
+        cmocka_unit_test(no_query_takes_32_mib),
+        cmocka_unit_test(no_rows_or_no_winners_give_nothing),
+        cmocka_unit_test(unfit_arguments_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
