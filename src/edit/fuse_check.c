@@ -73,10 +73,13 @@ static double exact_score(const search_view *v, const search_chunk *c, int64_t r
         own += q * q;
         other += x * x;
     }
-    double score = v->metric == SEARCH_DOT  ? dot
-                   : v->metric == SEARCH_L2 ? fmin(0, 2 * dot - own - other)
-                   : own > 0 && other > 0   ? dot / sqrt(own * other)
-                                            : 0;
+    double score = dot; /* of rows that are not finite NaN, which must stay NaN until the end */
+    if (v->metric == SEARCH_L2) {
+        score = 2 * dot - own - other;
+        if (score > 0) score = 0;
+    } else if (v->metric == SEARCH_COSINE) {
+        score = own == 0 || other == 0 ? 0 : dot / sqrt(own * other);
+    }
     return isnan(score) ? -INFINITY : score;
 }
 
