@@ -299,7 +299,7 @@ typedef enum inlay_link {
     INLAY_LINK_AUTO = 0, /* reflink, else hard link, else copy */
     INLAY_LINK_REFLINK = 1,
     INLAY_LINK_HARD = 2,
-    INLAY_LINK_MOVE = 3, /* hard link, then remove the source once the model is in place */
+    INLAY_LINK_MOVE = 3, /* hard link, else a verified copy; then remove the sources that the model holds as they are */
     INLAY_LINK_COPY = 4
 } inlay_link;
 

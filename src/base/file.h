@@ -94,6 +94,9 @@ struct progress;
 inlay_status file_place(const char *source, const char *target, inlay_link how, inlay_link *done,
                         struct progress *progress, inlay_error *err);
 
+/* DATA_LOSS, naming COPY and the first byte that differs, when COPY does not hold what ORIGINAL does. */
+inlay_status file_compare(const char *original, const char *copy, inlay_error *err);
+
 inlay_status file_make_folder(const char *path, inlay_error *err);
 inlay_status file_remove(const char *path, inlay_error *err);
 inlay_status file_remove_tree(const char *path, inlay_error *err);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +51,9 @@ static inlay_status read_copy(int fd, file_map *map, inlay_error *err) {
     return INLAY_OK;
 }
 
+static const uint8_t nothing[1]; /* the data of an empty file */
+
 static inlay_status map_pages(int fd, file_map *map, inlay_error *err) {
-    static const uint8_t nothing[1];
     map->data = nothing;
     if (map->size == 0) return INLAY_OK;
     if (map->size > SIZE_MAX) return fail_at(err, INLAY_RESOURCE_EXHAUSTED, map->path, -1, "too large to map");
@@ -102,17 +104,40 @@ file_map *file_map_retain(file_map *map) {
 
 void file_map_release(file_map *map) {
     if (!map || atomic_fetch_sub(&map->refs, 1) > 1) return;
-    if (map->slot >= 0) {
-        atomic_store(&mapped[map->slot], NULL);
-        munmap((void *)(uintptr_t)map->data, (size_t)map->size);
-    }
-    if (map->copied) mem_free((void *)(uintptr_t)map->data);
+    void *data = (void *)(uintptr_t)map->data;
+    if (map->slot >= 0) atomic_store(&mapped[map->slot], NULL);
+    if (map->copied)
+        mem_free(data);
+    else if (data && data != nothing)
+        munmap(data, (size_t)map->size);
     mem_free(map->path);
     mem_free(map);
 }
 
 void file_map_release_any(void *map) {
     file_map_release(map);
+}
+
+inlay_status file_compare(const char *original, const char *copy, inlay_error *err) {
+    enum { STEP = 1 << 16 };
+    file_map *a = NULL, *b = NULL;
+    inlay_status status;
+    TRY_TO(done, file_map_open(original, false, &a, err));
+    TRY_TO(done, file_map_open(copy, false, &b, err));
+    if (a->size != b->size)
+        TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, copy, -1, "has %" PRIu64 " bytes, %s has %" PRIu64, b->size,
+                             original, a->size));
+    for (uint64_t at = 0; at < a->size; at += STEP) {
+        uint64_t n = a->size - at < STEP ? a->size - at : STEP;
+        if (memcmp(a->data + at, b->data + at, (size_t)n) == 0) continue;
+        while (a->data[at] == b->data[at]) at++;
+        TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, copy, (int64_t)at, "differs from %s", original));
+    }
+    status = INLAY_OK;
+done:
+    file_map_release(a);
+    file_map_release(b);
+    return status;
 }
 
 inlay_status file_stat(const char *path, bool follow, file_info *out, inlay_error *err) {

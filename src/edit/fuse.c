@@ -1,6 +1,7 @@
 #include "edit/fuse.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "edit/fuse_check.h"
 #include "edit/fuse_data.h"
 #include "edit/fuse_extractor.h"
@@ -174,11 +175,35 @@ static inlay_status write_model(fuse_job *j, inlay_error *err) {
     return fuse_check(&j->data, j->o->check_rows, err);
 }
 
+/* Whether the file's bytes are in the model as they are: only then is it no loss to remove it. Archives and checkpoints
+ * hold more than the rows that were taken from them, and a conversion may not be undone. */
+static bool is_whole(const shard *s) {
+    return s->rows == 0 ? s->form == SHARD_NPY || s->form == SHARD_VECTORS
+                        : !fuse_must_convert(s) && s->form != SHARD_TENSOR;
+}
+
+/* What was copied from another file system must be there before its source goes. */
+static inlay_status verify_copy(const fuse_job *j, const fuse_file *f, inlay_error *err) {
+    char *bundle = path_join(j->o->output, "variables/variables");
+    char *path = bundle ? bundle_data_path(bundle, f->shard, j->data.n_shards) : NULL;
+    inlay_status status = path ? file_compare(f->source->path, path, err) : fail_memory(err);
+    mem_free(path);
+    mem_free(bundle);
+    return status;
+}
+
 /* The model is in place: what was to be moved goes. */
 static inlay_status remove_sources(const fuse_job *j, inlay_error *err) {
+    for (size_t i = 0; i < j->data.n_files; i++) {
+        const fuse_file *f = &j->data.files[i];
+        if (is_whole(f->source) && f->done == INLAY_LINK_COPY) TRY(verify_copy(j, f, err));
+    }
     for (size_t i = 0; i < j->sources.count; i++) {
-        const char *path = j->sources.shards[i].path;
-        if (file_exists(path)) TRY(file_remove(path, err));
+        const shard *s = &j->sources.shards[i];
+        if (!is_whole(s))
+            log_note(INLAY_LOG_INFO, "%s: not removed, for the model does not hold the whole file as it is", s->name);
+        else if (file_exists(s->path))
+            TRY(file_remove(s->path, err));
     }
     return INLAY_OK;
 }

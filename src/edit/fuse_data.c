@@ -34,7 +34,7 @@ static bool fits_one_chunk(const shard *s) {
     return mul_u64((uint64_t)s->rows, (uint64_t)s->dim, &elements) && elements <= INT32_MAX;
 }
 
-static bool must_convert(const shard *s) {
+bool fuse_must_convert(const shard *s) {
     return !s->linkable || (s->transposed && !fits_one_chunk(s));
 }
 
@@ -167,7 +167,7 @@ done:
 static inlay_status pass_file(fuse_data *d, fuse_file *f, inlay_error *err) {
     char *path = bundle_data_path(d->bundle, f->shard, d->n_shards);
     if (!path) return fail_memory(err);
-    inlay_status status = must_convert(f->source) ? pass_converted(d, f, path, err) : pass_placed(d, f, path, err);
+    inlay_status status = fuse_must_convert(f->source) ? pass_converted(d, f, path, err) : pass_placed(d, f, path, err);
     mem_free(path);
     TRY(status);
     d->rows += f->source->rows;

@@ -58,6 +58,9 @@ inlay_status fuse_data_write_payload(fuse_data *d, inlay_error *err);
  */
 inlay_status fuse_data_finish(fuse_data *d, const char *replaced, inlay_error *err);
 
+/* Whether S cannot be used where it lies. */
+bool fuse_must_convert(const shard *s);
+
 /* After a failure too; a zeroed one is fine. */
 void fuse_data_free(fuse_data *d);
 

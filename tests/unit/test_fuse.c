@@ -203,12 +203,17 @@ static void rows_that_are_not_finite_are_refused_by_file_and_number(void **state
     assert_status(INLAY_INVALID_ARGUMENT, fuse(&o, NULL, &err), &err);
     assert_contains(err.message, "n.npy: row 2 is not finite");
     o.allow_non_finite = true;
-    inlay_fuse_report report;
-    assert_ok(fuse(&o, &report, &err), &err);
-    assert_int_equal(report.non_finite_rows, 1);
-    assert_int_equal(report.first_non_finite_row, 2);
-    assert_int_equal(report.zero_rows, 2);
-    assert_int_equal(report.first_zero_row, 3);
+    o.check_rows = 5;
+    for (int metric = 0; metric <= INLAY_L2; metric++) {
+        inlay_fuse_report report;
+        o.metric = (inlay_metric)metric;
+        o.force = metric > 0;
+        assert_ok(fuse(&o, &report, &err), &err);
+        assert_int_equal(report.non_finite_rows, 1);
+        assert_int_equal(report.first_non_finite_row, 2);
+        assert_int_equal(report.zero_rows, 2);
+        assert_int_equal(report.first_zero_row, 3);
+    }
 }
 
 typedef struct fault_plan {
@@ -298,6 +303,73 @@ static void moving_leaves_the_model_only(void **state) {
     bundle_close(b);
 }
 
+/* Bytes that the model does not hold as they are would be lost: a checkpoint's other tensors, rows before conversion.
+ */
+static void moving_keeps_what_is_not_whole_in_the_model(void **state) {
+    inlay_error err;
+    const char *path = make_shard(state, "a.npy", 10, 2), *held = kept_path(state, "held");
+    inlay_fuse_options o = options_for(&path, 1, held);
+    o.link = INLAY_LINK_COPY;
+    assert_ok(fuse(&o, NULL, &err), &err);
+    char key[1200];
+    snprintf(key, sizeof key, "%s#inlay_search/rows_0", held);
+    const char *bytes_file = kept_path(state, "b.bvecs");
+    scratch_write(bytes_file, "\2\0\0\0\7\10", 6);
+    const char *sources[] = {key, bytes_file, path};
+    o = options_for(sources, 3, kept_path(state, "moved"));
+    o.link = INLAY_LINK_MOVE;
+    assert_ok(fuse(&o, NULL, &err), &err);
+    assert_false(file_exists(path));
+    assert_true(file_exists(bytes_file));
+    bundle *b = open_fused(held);
+    tensor_release(read_key(b, "inlay_search/rows_0"));
+    bundle_close(b);
+}
+
+typedef struct other_file_system {
+    const char *spoiled; /* a file to spoil once the model is in place; NULL: none */
+    const char *parent;
+} other_file_system;
+
+static int no_links(void *user, const char *operation, const char *path, size_t *size) {
+    (void)size;
+    const other_file_system *plan = user;
+    if (strcmp(operation, "link") == 0) return EXDEV;
+    if (plan->spoiled && strcmp(operation, "sync") == 0 && strcmp(path, plan->parent) == 0 &&
+        file_exists(plan->spoiled)) {
+        FILE *f = fopen(plan->spoiled, "r+b");
+        fseek(f, 130, SEEK_SET);
+        fputc('x', f);
+        fclose(f);
+    }
+    return 0;
+}
+
+static void moving_across_file_systems_removes_only_what_was_copied_well(void **state) {
+    for (int spoil = 0; spoil < 2; spoil++) {
+        inlay_error err;
+        const char *path = make_shard(state, "a.npy", 10, 2), *model = kept_path(state, spoil ? "bad" : "good");
+        char spoiled[1300];
+        snprintf(spoiled, sizeof spoiled, "%s/variables/variables.data-00001-of-00002", model);
+        inlay_fuse_options o = options_for(&path, 1, model);
+        o.link = INLAY_LINK_MOVE;
+        other_file_system plan = {spoil ? spoiled : NULL, *state};
+        inlay_fuse_report report;
+        fault_set(no_links, &plan);
+        inlay_status status = fuse(&o, &report, &err);
+        fault_set(NULL, NULL);
+        assert_int_equal(report.copied, 1);
+        assert_int_equal(file_exists(path), spoil);
+        if (spoil) {
+            assert_int_equal(status, INLAY_DATA_LOSS);
+            assert_contains(err.message, "differs from");
+            assert_int_equal(err.offset, 130);
+        } else {
+            assert_ok(status, &err);
+        }
+    }
+}
+
 static void force_replaces_a_model(void **state) {
     const char *first = make_shard(state, "a.npy", 10, 2), *second = make_shard(state, "b.npy", 20, 2);
     inlay_fuse_options o = options_for(&first, 1, kept_path(state, "model"));
@@ -351,6 +423,8 @@ int main(void) {
         IN_SCRATCH(a_fault_at_any_operation_leaves_nothing_or_the_model),
         IN_SCRATCH(a_cancelled_fuse_leaves_nothing),
         IN_SCRATCH(moving_leaves_the_model_only),
+        IN_SCRATCH(moving_keeps_what_is_not_whole_in_the_model),
+        IN_SCRATCH(moving_across_file_systems_removes_only_what_was_copied_well),
         IN_SCRATCH(force_replaces_a_model),
         IN_SCRATCH(a_model_is_fused_again_under_another_name),
     };
