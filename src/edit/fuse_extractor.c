@@ -1,8 +1,5 @@
 #include "edit/fuse_extractor.h"
 
-#include "edit/object_graph.h"
-#include "format/bundle.h"
-
 #include <stdlib.h>
 
 /* "a, b, c" of N keys that GET gives, for messages. */
@@ -68,8 +65,8 @@ inlay_status find_feature(const saved_model *model, const saved_signature *signa
 
 /* ---- frozen graphs: inputs and output are named by the caller */
 
-/* The NodeDef called NAME (name 1); data NULL when there is none. */
-static inlay_status find_node(const fuse_extractor *e, bytes name, bytes *out, inlay_error *err) {
+/* NodeDef: name 1. */
+inlay_status fuse_find_node(const fuse_extractor *e, bytes name, bytes *out, inlay_error *err) {
     *out = (bytes){0};
     saved_walk nodes = saved_nodes(e->model, e->graph);
     for (;;) {
@@ -84,8 +81,8 @@ static inlay_status find_node(const fuse_extractor *e, bytes name, bytes *out, i
     }
 }
 
-/* AttrValue NAME of NODE (attr 5, a map); empty when it has none. */
-static inlay_status find_attr(bytes node, const char *name, const char *file, bytes *out, inlay_error *err) {
+/* NodeDef: attr 5, a map. */
+inlay_status fuse_find_attr(bytes node, const char *name, const char *file, bytes *out, inlay_error *err) {
     *out = bytes_make("", 0);
     wire_reader r = wire_open(node, file, NULL);
     for (;;) {
@@ -107,7 +104,7 @@ static inlay_status attr_dtype(bytes node, const char *name, const char *file, d
     bytes value;
     wire_field f;
     bool found;
-    TRY(find_attr(node, name, file, &value, err));
+    TRY(fuse_find_attr(node, name, file, &value, err));
     TRY(wire_find(value, 6, file, &f, &found, err));
     *out = found && f.type == WIRE_VARINT && dtype_is_valid((int)f.value) ? (dtype)f.value : INLAY_INVALID_DTYPE;
     return INLAY_OK;
@@ -119,7 +116,7 @@ static inlay_status placeholder_shape(bytes node, const char *file, shape *out, 
     wire_field f;
     bool found;
     *out = (shape){.rank = -1};
-    TRY(find_attr(node, "shape", file, &value, err));
+    TRY(fuse_find_attr(node, "shape", file, &value, err));
     TRY(wire_find(value, 7, file, &f, &found, err));
     if (!found || f.type != WIRE_BYTES) return INLAY_OK;
     wire_reader r = wire_open(f.data, file, NULL);
@@ -145,7 +142,7 @@ static inlay_status named_tensor(const fuse_extractor *e, const char *key, const
     const char *colon = strrchr(text, ':');
     size_t n = colon ? (size_t)(colon - text) : strlen(text);
     bytes node;
-    TRY(find_node(e, bytes_make(text, n), &node, err));
+    TRY(fuse_find_node(e, bytes_make(text, n), &node, err));
     if (!node.data)
         return fail_at(err, INLAY_NOT_FOUND, e->model->file, -1, "the graph has no node %.*s", (int)n, text);
     *out = (saved_tensor){.key = key, .form = SAVED_DENSE, .dims = {.rank = -1}};
@@ -185,115 +182,6 @@ static inlay_status open_frozen(const inlay_fuse_options *o, arena *a, fuse_extr
                        "output %s is %s; a feature is float32 [batch, dim]", o->graph_output,
                        dtype_name(e->feature.type));
     return INLAY_OK;
-}
-
-/* ---- TF2: the function behind the signature, and how the main graph calls it */
-
-static inlay_status find_function(fuse_extractor *e, bytes name, inlay_error *err) {
-    saved_walk functions = saved_functions(e->model, e->graph);
-    for (;;) {
-        wire_field f;
-        bool got;
-        bytes found;
-        TRY(saved_walk_next(&functions, &f, &got, err));
-        if (!got)
-            return fail_at(err, INLAY_DATA_LOSS, e->model->file, -1, "the library has no function %s",
-                           e->function_name);
-        TRY(fuse_function_name(f.data, e->model->file, &found, err));
-        if (!bytes_equal(found, name)) continue;
-        e->function = f.data;
-        return INLAY_OK;
-    }
-}
-
-/* NodeDef input 3; attr f is a NameAttrList (AttrValue func 10) {name 1}. */
-static inlay_status read_call(fuse_extractor *e, arena *a, inlay_error *err) {
-    const char *colon = strrchr(e->feature.name, ':');
-    size_t n = colon ? (size_t)(colon - e->feature.name) : strlen(e->feature.name);
-    e->feature_output = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
-    bytes node, f;
-    wire_field func, name;
-    bool found;
-    TRY(find_node(e, bytes_make(e->feature.name, n), &node, err));
-    TRY(find_attr(node, "f", e->model->file, &f, err));
-    TRY(wire_find(f, 10, e->model->file, &func, &found, err));
-    if (found && func.type == WIRE_BYTES) TRY(wire_find(func.data, 1, e->model->file, &name, &found, err));
-    if (!found || !bytes_is(name.data, e->function_name))
-        return fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1,
-                       "output tensor %s is no call of the signature's function %s", e->feature.name, e->function_name);
-    e->captures = arena_zalloc(a, e->n_captures + 1, sizeof *e->captures);
-    if (!e->captures) return fail_memory(err);
-    size_t seen = 0;
-    wire_reader r = wire_open(node, e->model->file, NULL);
-    for (;;) {
-        wire_field input;
-        bool got;
-        TRY(wire_next(&r, &input, &got, err));
-        if (!got) break;
-        if (input.number != 3 || input.type != WIRE_BYTES || bytes_start_with(input.data, "^")) continue;
-        if (seen >= e->n_inputs && seen - e->n_inputs < e->n_captures &&
-            !(e->captures[seen - e->n_inputs] = arena_copy(a, input.data)))
-            return fail_memory(err);
-        seen++;
-    }
-    if (seen != e->n_inputs + e->n_captures)
-        return fail_at(err, INLAY_DATA_LOSS, e->model->file, -1,
-                       "the call of %s has %zu inputs, its function and the object graph say %zu", e->function_name,
-                       seen, e->n_inputs + e->n_captures);
-    return INLAY_OK;
-}
-
-static inlay_status read_objects(fuse_extractor *e, const char *signature, const char *prefix, arena *a,
-                                 inlay_error *err) {
-    object_graph objects;
-    inlay_status status;
-    int64_t function_node, taken;
-    bytes name;
-    TRY(object_graph_open(e->graph->object_graph, e->model->file, a, &objects, err));
-    TRY_TO(done, object_graph_child(&objects, 0, "signatures", &e->signature_map, err));
-    if (e->signature_map < 0)
-        TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1, "the object graph has no signatures"));
-    TRY_TO(done, object_graph_child(&objects, e->signature_map, signature, &function_node, err));
-    TRY_TO(done, object_graph_bare_function(&objects, function_node, &name, err));
-    if (name.size == 0)
-        TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1,
-                             "the object graph has no function for signature %s", signature));
-    TRY_TO(done, object_graph_child(&objects, 0, prefix, &taken, err));
-    if (taken >= 0)
-        TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, e->model->path, -1,
-                             "the model has an object called %s; choose another name", prefix));
-    if (!(e->function_name = arena_copy(a, name))) TRY_TO(done, fail_memory(err));
-    TRY_TO(done, object_graph_bound_inputs(&objects, name, a, &e->bound_inputs, &e->n_captures, err));
-    TRY_TO(done, find_function(e, name, err));
-    status = read_call(e, a, err);
-done:
-    object_graph_free(&objects);
-    return status;
-}
-
-/* The checkpoint's own object graph, which tf.saved_model.load restores by. */
-static inlay_status read_checkpoint_objects(fuse_extractor *e, arena *a, inlay_error *err) {
-    static const char key[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
-    char *prefix = NULL;
-    bundle *b = NULL;
-    tensor *value = NULL;
-    inlay_status status;
-    TRY_TO(done, saved_variables_prefix(e->model, &prefix, err));
-    TRY_TO(done, bundle_open(prefix, false, &b, err));
-    const bundle_entry *entry = bundle_find(b, bytes_of(key));
-    if (!entry) TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, prefix, -1, "the checkpoint has no %s", key));
-    TRY_TO(done, bundle_read(b, entry, &value, err));
-    if (value->type != INLAY_STRING || value->count != 1)
-        TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, prefix, -1, "%s is no string", key));
-    bytes text = tensor_string(value, 0);
-    const char *kept = arena_copy(a, text);
-    if (!kept) TRY_TO(done, fail_memory(err));
-    e->checkpoint_objects = bytes_make(kept, text.size);
-done:
-    tensor_release(value);
-    bundle_close(b);
-    mem_free(prefix);
-    return status;
 }
 
 /* ---- what must be free */
@@ -359,8 +247,7 @@ inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix
     TRY(check_free(e, o, prefix, err));
     if (!e->graph->has_object_graph) return INLAY_OK;
     e->form = FUSE_OBJECTS;
-    TRY(read_objects(e, o->signature ? o->signature : "serving_default", prefix, a, err));
-    return read_checkpoint_objects(e, a, err);
+    return fuse_read_objects(e, o->signature ? o->signature : "serving_default", prefix, a, err);
 }
 
 void fuse_extractor_close(fuse_extractor *e) {

@@ -11,18 +11,6 @@ static int64_t uid_of(bytes name) {
     return i > 0 && name.data[i - 1] == '_' ? number : 0;
 }
 
-/* The name of a FunctionDef: signature 1 (an OpDef) {name 1}. */
-inlay_status fuse_function_name(bytes function, const char *file, bytes *name, inlay_error *err) {
-    wire_field signature, field;
-    bool found;
-    *name = bytes_make("", 0);
-    TRY(wire_find(function, 1, file, &signature, &found, err));
-    if (!found || signature.type != WIRE_BYTES) return INLAY_OK;
-    TRY(wire_find(signature.data, 1, file, &field, &found, err));
-    if (found && field.type == WIRE_BYTES) *name = field.data;
-    return INLAY_OK;
-}
-
 static inlay_status largest_uid(fuse_writer *w, int64_t *uid) {
     *uid = 0;
     saved_walk functions = saved_functions(w->e->model, w->e->graph);
@@ -38,50 +26,47 @@ static inlay_status largest_uid(fuse_writer *w, int64_t *uid) {
     }
 }
 
-typedef struct arg_types {
-    dtype *types; /* NULL: only count */
-    size_t n;
-} arg_types;
-
-/* Types of the ArgDefs (type 3) in field NUMBER of the FunctionDef's signature (an OpDef in field 1). */
-static inlay_status function_types(fuse_writer *w, uint32_t number, arg_types *out) {
-    wire_field signature;
-    bool found;
-    TRY(wire_find(w->e->function, 1, w->file, &signature, &found, w->err));
-    for (int pass = 0; pass < 2; pass++) {
-        wire_reader r = wire_open(signature.data, w->file, NULL);
-        out->n = 0;
-        for (;;) {
-            wire_field f, type;
-            bool got;
-            TRY(wire_next(&r, &f, &got, w->err));
-            if (!got) break;
-            if (f.number != number || f.type != WIRE_BYTES) continue;
-            TRY(wire_find(f.data, 3, w->file, &type, &found, w->err));
-            if (pass == 1) out->types[out->n] = found ? (dtype)type.value : INLAY_INVALID_DTYPE;
-            out->n++;
-        }
-        if (pass == 0 && !(out->types = arena_zalloc(w->a, out->n + 1, sizeof *out->types))) return fail_memory(w->err);
-    }
-    return INLAY_OK;
+/* A key as TensorFlow spells it as a Python parameter. Letters beyond ASCII stay, as those of Python do. */
+static const char *parameter_name(arena *a, const char *key) {
+    bool letter = (*key >= 'a' && *key <= 'z') || (*key >= 'A' && *key <= 'Z') || (uint8_t)*key >= 0x80;
+    char *name = arena_format(a, "%s%s", letter ? "" : "arg_", key);
+    for (char *p = name; p && *p; p++)
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || (uint8_t)*p >= 0x80))
+            *p = '_';
+    return name;
 }
 
-static int compare_tensors(const void *a, const void *b) {
-    return strcmp(((const saved_tensor *)a)->key, ((const saved_tensor *)b)->key);
+typedef struct sort_item {
+    const char *parameter;
+    size_t input; /* n_inputs: k */
+} sort_item;
+
+static int compare_parameters(const void *a, const void *b) {
+    return strcmp(((const sort_item *)a)->parameter, ((const sort_item *)b)->parameter);
 }
 
 static inlay_status make_arguments(fuse_writer *w, fuse_arguments *out) {
-    out->n = w->e->n_inputs + 1;
+    const fuse_extractor *e = w->e;
+    out->n = e->n_inputs + 1;
     out->list = arena_zalloc(w->a, out->n, sizeof *out->list);
     out->names = arena_zalloc(w->a, out->n, sizeof *out->names);
-    if (!out->list || !out->names) return fail_memory(w->err);
-    memcpy(out->list, w->e->inputs, w->e->n_inputs * sizeof *out->list);
-    out->list[out->n - 1] = (saved_tensor){.key = "k", .name = "", .type = INLAY_INT32, .dims = {.rank = 0}};
-    qsort(out->list, out->n, sizeof *out->list, compare_tensors);
+    out->of_input = arena_zalloc(w->a, out->n, sizeof *out->of_input);
+    sort_item *items = arena_zalloc(w->a, out->n, sizeof *items);
+    if (!out->list || !out->names || !out->of_input || !items) return fail_memory(w->err);
     for (size_t i = 0; i < out->n; i++) {
-        if (!(out->names[i] = arena_format(w->a, "arg_%zu", i))) return fail_memory(w->err);
-        if (strcmp(out->list[i].key, "k") == 0) out->k = i;
+        items[i] = (sort_item){parameter_name(w->a, i < e->n_inputs ? e->inputs[i].key : "k"), i};
+        if (!items[i].parameter) return fail_memory(w->err);
     }
+    qsort(items, out->n, sizeof *items, compare_parameters);
+    for (size_t i = 0; i < out->n; i++) {
+        size_t input = items[i].input;
+        out->list[i] = input < e->n_inputs
+                           ? e->inputs[input]
+                           : (saved_tensor){.key = "k", .name = "", .type = INLAY_INT32, .dims = {.rank = 0}};
+        out->of_input[input] = i;
+        if (!(out->names[i] = arena_format(w->a, "arg_%zu", i))) return fail_memory(w->err);
+    }
+    out->k = out->of_input[e->n_inputs];
     return INLAY_OK;
 }
 
@@ -101,33 +86,25 @@ static void put_text_map(buffer *b, uint32_t number, const char *key, const char
 
 /* The body: a call of the extractor's signature function, then the search. */
 static search_outputs put_body(fuse_writer *w, node_writer *nodes, const fuse_arguments *args,
-                               const char *const *capture_names, const arg_types *ins, const arg_types *outs) {
-    const char **inputs = fuse_names(w, w->e->n_inputs + w->e->n_captures);
+                               const char *const *capture_names) {
+    const fuse_extractor *e = w->e;
+    const char **inputs = fuse_names(w, e->n_inputs + e->n_captures);
     if (!inputs) return w->edit.failed = true, (search_outputs){"", "", NULL};
-    size_t n = 0;
-    for (size_t i = 0; i < args->n; i++)
-        if (i != args->k) inputs[n++] = args->names[i];
-    for (size_t i = 0; i < w->e->n_captures; i++) inputs[n++] = capture_names[i];
+    for (size_t i = 0; i < e->n_inputs; i++) inputs[i] = args->names[args->of_input[e->arguments[i]]];
+    for (size_t i = 0; i < e->n_captures; i++) inputs[e->n_inputs + i] = capture_names[i];
     const char *call = node_put(nodes, &(node_spec){"extractor", "StatefulPartitionedCall", inputs, NULL,
-                                                    ATTRS({"Tin", ATTR_TYPES, .types = {ins->types, ins->n}},
-                                                          {"Tout", ATTR_TYPES, .types = {outs->types, outs->n}},
-                                                          {"f", ATTR_FUNC, .text = w->e->function_name})});
-    const char *query = node_output(nodes, call, "output", w->e->feature_output, w->e->feature_output);
+                                                    ATTRS({"Tin", ATTR_TYPES, .types = {e->takes.types, e->takes.n}},
+                                                          {"Tout", ATTR_TYPES, .types = {e->gives.types, e->gives.n}},
+                                                          {"f", ATTR_FUNC, .text = e->function_name})});
+    const char *query = node_output(nodes, call, "output", e->feature_output, e->feature_output);
     return fuse_put_search(w, nodes, query, args->names[args->k], "var_");
 }
 
 /* FunctionDef: signature 1 {name 1, input_arg 2, output_arg 3, is_stateful 17, control_output 20}, node_def 3, ret 4,
  * control_ret 6. *found has the outputs sorted. All argument types, in order, go to *all. */
 static inlay_status put_function(fuse_writer *w, const char *name, const fuse_arguments *args,
-                                 fuse_output outputs[FUSE_OUTPUTS], size_t *n_outputs, arg_types *all) {
+                                 fuse_output outputs[FUSE_OUTPUTS], size_t *n_outputs, fuse_types *all) {
     const fuse_extractor *e = w->e;
-    arg_types ins = {0}, outs = {0};
-    TRY(function_types(w, 2, &ins));
-    TRY(function_types(w, 3, &outs));
-    if (ins.n != e->n_inputs + e->n_captures || e->feature_output < 0 || (size_t)e->feature_output >= outs.n)
-        return fail_at(w->err, INLAY_DATA_LOSS, w->file, -1,
-                       "function %s does not have the arguments that its signature says", e->function_name);
-
     buffer head = {0}, body = {0};
     const char **captures = fuse_names(w, e->n_captures);
     all->n = args->n + e->n_captures + w->g->n_variables;
@@ -137,14 +114,14 @@ static inlay_status put_function(fuse_writer *w, const char *name, const fuse_ar
     wire_put_text(&head, 1, name);
     for (size_t i = 0; i < args->n; i++) put_arg_def(&head, 2, args->names[i], all->types[at++] = args->list[i].type);
     for (size_t i = 0; i < e->n_captures; i++) {
-        if (!(captures[i] = arena_format(w->a, "capture_%zu", i))) return fail_memory(w->err);
-        put_arg_def(&head, 2, captures[i], all->types[at++] = ins.types[e->n_inputs + i]);
+        if (!(captures[i] = arena_format(w->a, "capture_%zu", i))) captures[i] = "", w->edit.failed = true;
+        put_arg_def(&head, 2, captures[i], all->types[at++] = e->takes.types[e->n_inputs + i]);
     }
     for (size_t i = 0; i < w->g->n_variables; i++)
         put_arg_def(&head, 2, fuse_join(w, "var_", w->g->variables[i].name), all->types[at++] = INLAY_RESOURCE);
 
     node_writer nodes = {.out = &body, .field = 3, .in_function = true, .prefix = "", .names = w->a};
-    search_outputs found = put_body(w, &nodes, args, captures, &ins, &outs);
+    search_outputs found = put_body(w, &nodes, args, captures);
     *n_outputs = fuse_sorted_outputs(w->g, &found, outputs);
     const char *done = node_put(&nodes, &(node_spec){"done", "NoOp", NULL, LIST("extractor"), NULL, 0});
     for (size_t i = 0; i < *n_outputs; i++) {
@@ -185,7 +162,7 @@ static const char *placeholder_name(fuse_writer *w, const char *key, size_t inde
 }
 
 static inlay_status put_call(fuse_writer *w, const char *function, fuse_arguments *args, const fuse_output *outputs,
-                             size_t n_outputs, const arg_types *all) {
+                             size_t n_outputs, const fuse_types *all) {
     const fuse_extractor *e = w->e;
     const char **inputs = fuse_names(w, all->n), *k = fuse_put_k(w);
     dtype *out_types = arena_zalloc(w->a, n_outputs, sizeof *out_types);
@@ -220,7 +197,7 @@ inlay_status fuse_put_function(fuse_writer *w, buffer *checkpoint_objects) {
     fuse_arguments args = {0};
     fuse_output outputs[FUSE_OUTPUTS];
     size_t n_outputs = 0;
-    arg_types all = {0};
+    fuse_types all = {0};
     int64_t uid = 0;
     TRY(make_arguments(w, &args));
     TRY(largest_uid(w, &uid));

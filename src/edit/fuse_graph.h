@@ -12,6 +12,11 @@ typedef enum fuse_form {
     FUSE_OBJECTS       /* a function is added, and objects: TF2 SavedModels */
 } fuse_form;
 
+typedef struct fuse_types {
+    dtype *types;
+    size_t n;
+} fuse_types;
+
 /* The model that is fused into. Names and arrays live in its model or in the job's arena. */
 typedef struct fuse_extractor {
     fuse_form form;
@@ -25,7 +30,9 @@ typedef struct fuse_extractor {
     bytes checkpoint_objects; /* TrackableObjectGraph */
     bytes function;           /* FunctionDef of the signature */
     const char *function_name;
-    const char **captures; /* [n_captures] references in the main graph */
+    fuse_types takes, gives; /* of the function: its arguments, then the captures; its outputs */
+    size_t *arguments;       /* [n_inputs] which of the inputs an argument of the function is */
+    const char **captures;   /* [n_captures] references in the main graph */
     size_t n_captures;
     int64_t *bound_inputs; /* [n_captures] nodes of the object graph */
     int feature_output;    /* among the outputs of the function */

@@ -43,10 +43,12 @@ const char *fuse_put_placeholder(fuse_writer *w, const char *name, dtype type, c
 void fuse_put_signatures(fuse_writer *w, const saved_tensor *inputs, size_t n_inputs, const char *k,
                          fuse_output *outputs, size_t n_outputs);
 
-/* The signature's arguments: the extractor's inputs and k, sorted by key, as a dict of them is flattened. */
+/* The function's arguments: the extractor's inputs and k, sorted by their names as Python parameters, as TensorFlow
+ * flattens them. */
 typedef struct fuse_arguments {
     saved_tensor *list;
     const char **names; /* in the function */
+    size_t *of_input;   /* [n] which of them an input of the extractor is; the last is k */
     size_t n, k;        /* k: which of them is k */
 } fuse_arguments;
 

@@ -144,6 +144,27 @@ inlay_status object_graph_bare_function(const object_graph *g, int64_t node, byt
     return INLAY_OK;
 }
 
+inlay_status object_graph_argument_keywords(const object_graph *g, int64_t node, arena *a, bytes **out, size_t *n,
+                                            inlay_error *err) {
+    wire_field bare, keyword;
+    bool found, got;
+    *n = 0;
+    *out = NULL;
+    TRY(wire_find(g->nodes[node], BARE_FUNCTION, g->file, &bare, &found, err));
+    for (int pass = 0; found && pass < 2; pass++) {
+        wire_reader r = wire_open(bare.data, g->file, NULL);
+        for (*n = 0;;) {
+            TRY(wire_next(&r, &keyword, &got, err));
+            if (!got) break;
+            if (keyword.number != 2 || keyword.type != WIRE_BYTES) continue;
+            if (*out) (*out)[*n] = keyword.data;
+            ++*n;
+        }
+        if (pass == 0 && !(*out = arena_zalloc(a, *n + 1, sizeof **out))) return fail_memory(err);
+    }
+    return INLAY_OK;
+}
+
 typedef struct id_list {
     int64_t *ids; /* NULL: only count */
     size_t count;

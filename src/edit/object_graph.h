@@ -47,6 +47,10 @@ inlay_status object_graph_finish(const object_graph *g, const buffer *extra, buf
 /* Name of the concrete function of node NODE, a bare_concrete_function; empty when the node is something else. */
 inlay_status object_graph_bare_function(const object_graph *g, int64_t node, bytes *name, inlay_error *err);
 
+/* argument_keywords of that node, in order: the keys of the function's arguments. In the arena. */
+inlay_status object_graph_argument_keywords(const object_graph *g, int64_t node, arena *a, bytes **out, size_t *n,
+                                            inlay_error *err);
+
 /* bound_inputs of the concrete function NAME: node numbers, in the arena. NOT_FOUND when there is no such function. */
 inlay_status object_graph_bound_inputs(const object_graph *g, bytes name, arena *a, int64_t **out, size_t *n,
                                        inlay_error *err);
