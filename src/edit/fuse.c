@@ -7,6 +7,7 @@
 #include "edit/fuse_extractor.h"
 #include "edit/fuse_paths.h"
 #include "edit/manifest.h"
+#include "format/fingerprint.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -161,6 +162,33 @@ static inlay_status write_graph(fuse_job *j, inlay_error *err) {
     return status;
 }
 
+/* As the extractor has a fingerprint, of the model as it became. TensorFlow makes none where a function's name has no
+ * number, and so there is none then. */
+static inlay_status write_fingerprint(fuse_job *j, inlay_error *err) {
+    const saved_model *model = j->extractor.model;
+    const char *old = model && model->folder ? arena_format(&j->a, "%s/fingerprint.pb", model->folder) : "";
+    const char *path = arena_format(&j->a, "%s/fingerprint.pb", j->stage.path);
+    const char *index_path = arena_format(&j->a, "%s.index", j->data.bundle);
+    if (!old || !path || !index_path) return fail_memory(err);
+    if (!*old || !file_exists(old)) return INLAY_OK;
+    file_map *index = NULL;
+    buffer message = {0};
+    fingerprint f;
+    TRY(file_map_open(index_path, false, &index, err));
+    inlay_status status =
+        fingerprint_compute(buffer_bytes(&j->graph), bytes_make(index->data, (size_t)index->size), &f, err);
+    if (status == INLAY_OK) {
+        fingerprint_write(&f, &message);
+        status = buffer_check(&message, err);
+        if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&message), err);
+    } else if (status == INLAY_FAILED_PRECONDITION) {
+        status = INLAY_OK;
+    }
+    buffer_free(&message);
+    file_map_release(index);
+    return status;
+}
+
 static inlay_status write_model(fuse_job *j, inlay_error *err) {
     static const char objects_key[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
     TRY(begin(j, err));
@@ -171,6 +199,7 @@ static inlay_status write_model(fuse_job *j, inlay_error *err) {
     bool objects = j->extractor.form == FUSE_OBJECTS;
     if (objects) TRY(fuse_data_add_string(&j->data, objects_key, buffer_bytes(&j->checkpoint_objects), err));
     TRY(fuse_data_finish(&j->data, objects ? objects_key : NULL, err));
+    TRY(write_fingerprint(j, err));
     TRY(manifest_write(&j->data, err));
     return fuse_check(&j->data, j->o->check_rows, err);
 }

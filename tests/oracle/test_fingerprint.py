@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2, saved_model_pb2
@@ -51,11 +52,16 @@ class Model(tf.Module):
         return self.table.lookup(tf.strings.join([x, "!"]))
 
 
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
+    def embed(self, x):
+        return self.inner(x) * self.v
+
+
 @pytest.fixture(scope="module", name="model")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     m = Model()
-    tf.saved_model.save(m, str(folder), signatures={"scale": m.scale, "find": m.find})
+    tf.saved_model.save(m, str(folder), signatures={"scale": m.scale, "find": m.find, "embed": m.embed})
     return folder
 
 
@@ -86,3 +92,42 @@ def test_edits_that_count_and_edits_that_do_not(model, tmp_path):
     assert changed == fields(theirs(edited))
     assert [a == b for a, b in zip(changed, before)] == [False, True, True, True, False]
     assert changed[4] == 0
+
+
+def fuse(inlay, model, tmp_path, *flags):
+    """MODEL with 300 stored pairs in five chunks, and what is written beside it as its fingerprint."""
+    np.save(tmp_path / "rows.npy", np.random.default_rng(1).standard_normal((300, 2)).astype(np.float32))
+    fused = tmp_path / "fused"
+    inlay("fuse", model, "--signature", "embed", "--embeddings", tmp_path / "rows.npy", "--chunk", 512, *flags, "-o", fused)
+    return fused
+
+
+@pytest.mark.parametrize("flags", ((), ("--name", "pairs", "--metric", "l2", "--shards", "copy")))
+def test_a_fused_model_has_the_fingerprint_that_tensorflow_computes(inlay, model, tmp_path, flags):
+    fused = fuse(inlay, model, tmp_path, *flags)
+    written = tf.saved_model.experimental.read_fingerprint(str(fused))
+    computed, before = theirs(fused), tf.saved_model.experimental.read_fingerprint(str(model))
+    assert [written.saved_model_checksum, written.graph_def_program_hash, written.signature_def_hash,
+            written.saved_object_graph_hash, written.checkpoint_hash] == fields(computed)
+    assert written.version.producer == computed.version.producer
+    assert written.singleprint() != before.singleprint()
+    assert written.checkpoint_hash != before.checkpoint_hash
+    uuid = fingerprint_pb2.FingerprintDef.FromString((fused / "fingerprint.pb").read_bytes()).uuid
+    assert int(uuid) < 2**128 and uuid not in (model / "fingerprint.pb").read_text(errors="replace")
+
+
+def test_there_is_no_fingerprint_where_the_extractor_has_none_or_tensorflow_makes_none(inlay, model, tmp_path):
+    plain, unnumbered = tmp_path / "plain", tmp_path / "unnumbered"
+    shutil.copytree(model, plain)
+    (plain / "fingerprint.pb").unlink()
+    assert not (fuse(inlay, plain, tmp_path) / "fingerprint.pb").exists()
+    shutil.rmtree(tmp_path / "fused")
+    shutil.copytree(model, unnumbered)
+    proto = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
+    functions = proto.meta_graphs[0].object_graph_def.concrete_functions
+    functions["no_number_"].CopyFrom(next(iter(functions.values())))
+    (unnumbered / "saved_model.pb").write_bytes(proto.SerializeToString())
+    fused = fuse(inlay, unnumbered, tmp_path)
+    assert not (fused / "fingerprint.pb").exists()
+    with pytest.raises(fingerprinting.FingerprintException, match="does not end in an integer"):
+        theirs(fused)
