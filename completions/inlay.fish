@@ -5,7 +5,7 @@ complete -c inlay -n '__fish_seen_subcommand_from fuse' -l metric -r -f -a 'cosi
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l labels -r -d 'a text file with one label a row, or a .npy of strings'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l ids -r -d 'one integer a row, to be answered beside the row number'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l tag_set -r -d 'the extractor\'s metagraph (default: the only one, else serve)'
-complete -c inlay -n '__fish_seen_subcommand_from fuse' -l signature -r -d 'the extractor\'s signature (default serving_default)'
+complete -c inlay -n '__fish_seen_subcommand_from fuse' -l signature -r -d 'the extractor\'s signature (default serving_default, or features when that is a search)'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l feature -r -d 'the signature\'s output that is the vector (default: the only one that can be)'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l input -r -d 'an input of a frozen graph; may be given again'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l graph-output -r -d 'the vector of a frozen graph'

@@ -308,10 +308,10 @@ typedef struct inlay_fuse_options {
     const char *extractor;         /* SavedModel directory, frozen GraphDef, or NULL for none */
     const char *const *embeddings; /* [n_embeddings] files, folders, or CHECKPOINT#KEY */
     size_t n_embeddings;
-    const char *output;              /* directory to make */
-    const char *tag_set;             /* of the extractor; NULL: its only one */
-    const char *signature;           /* of the extractor; NULL: "serving_default" */
-    const char *feature;             /* output key with the vector; NULL: the only fit one */
+    const char *output;    /* directory to make */
+    const char *tag_set;   /* of the extractor; NULL: its only one */
+    const char *signature; /* of the extractor; NULL: "serving_default", or "features" when that is a search */
+    const char *feature;   /* output key with the vector; NULL: the only fit one */
     const char *const *graph_inputs; /* [n_graph_inputs] KEY=NODE:0, frozen GraphDef only */
     size_t n_graph_inputs;
     const char *graph_output; /* NODE:0, frozen GraphDef only */

@@ -35,6 +35,8 @@ static inlay_status check_name(const char *name, inlay_error *err) {
     bool good = name && ((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z')) && strlen(name) <= 100;
     for (const char *p = name; good && *p; p++)
         good = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_';
+    if (good && strcmp(name, "features") == 0)
+        return fail(err, INLAY_INVALID_ARGUMENT, "features is no name for a search: it is that of the query's vectors");
     if (good) return INLAY_OK;
     return fail(err, INLAY_INVALID_ARGUMENT,
                 "%s is no name for a search: letters, digits and _, a letter first, at most 100",

@@ -162,8 +162,7 @@ static inlay_status read_call(fuse_extractor *e, arena *a, inlay_error *err) {
     return INLAY_OK;
 }
 
-static inlay_status read_saved_objects(fuse_extractor *e, const char *signature, const char *prefix, arena *a,
-                                       inlay_error *err) {
+static inlay_status read_saved_objects(fuse_extractor *e, const char *prefix, arena *a, inlay_error *err) {
     object_graph objects;
     inlay_status status;
     int64_t function_node, taken;
@@ -173,11 +172,11 @@ static inlay_status read_saved_objects(fuse_extractor *e, const char *signature,
     TRY_TO(done, object_graph_child(&objects, 0, "signatures", &e->signature_map, err));
     if (e->signature_map < 0)
         TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1, "the object graph has no signatures"));
-    TRY_TO(done, object_graph_child(&objects, e->signature_map, signature, &function_node, err));
+    TRY_TO(done, object_graph_child(&objects, e->signature_map, e->signature, &function_node, err));
     TRY_TO(done, object_graph_bare_function(&objects, function_node, &name, err));
     if (name.size == 0)
         TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1,
-                             "the object graph has no function for signature %s", signature));
+                             "the object graph has no function for signature %s", e->signature));
     TRY_TO(done, object_graph_child(&objects, 0, prefix, &taken, err));
     if (taken >= 0)
         TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, e->model->path, -1,
@@ -221,8 +220,7 @@ done:
     return status;
 }
 
-inlay_status fuse_read_objects(fuse_extractor *e, const char *signature, const char *prefix, arena *a,
-                               inlay_error *err) {
-    TRY(read_saved_objects(e, signature, prefix, a, err));
+inlay_status fuse_read_objects(fuse_extractor *e, const char *prefix, arena *a, inlay_error *err) {
+    TRY(read_saved_objects(e, prefix, a, err));
     return read_checkpoint_objects(e, a, err);
 }

@@ -186,13 +186,27 @@ static inlay_status open_frozen(const inlay_fuse_options *o, arena *a, fuse_extr
 
 /* ---- what must be free */
 
-static inlay_status check_free(const fuse_extractor *e, const inlay_fuse_options *o, const char *prefix,
-                               inlay_error *err) {
+/* Whether S is what fuse makes: its scores look like features and are none. */
+static bool is_search(const saved_signature *s) {
+    return saved_find_tensor(s->inputs, s->input_count, "k") &&
+           saved_find_tensor(s->outputs, s->output_count, "scores") &&
+           saved_find_tensor(s->outputs, s->output_count, "indices");
+}
+
+static bool has_another_name(const saved_metagraph *graph, const saved_signature *s) {
+    for (size_t i = 0; i < graph->signature_count; i++)
+        if (&graph->signatures[i] != s && bytes_equal(graph->signatures[i].message, s->message)) return true;
+    return false;
+}
+
+static inlay_status check_free(fuse_extractor *e, const inlay_fuse_options *o, const char *prefix, inlay_error *err) {
     const char *path = e->model->path;
     if (saved_find_signature(e->graph, o->name))
         return fail_at(err, INLAY_ALREADY_EXISTS, path, -1, "the model has a signature called %s; choose another name",
                        o->name);
-    if (o->make_default && saved_find_signature(e->graph, "features"))
+    const saved_signature *old = saved_find_signature(e->graph, "serving_default");
+    e->default_is_search = old && is_search(old) && has_another_name(e->graph, old);
+    if (o->make_default && old && !e->default_is_search && saved_find_signature(e->graph, "features"))
         return fail_at(err, INLAY_ALREADY_EXISTS, path, -1,
                        "the model has a signature called features, which the old serving_default would become");
     for (size_t i = 0; i < e->n_inputs; i++) {
@@ -217,16 +231,32 @@ static inlay_status check_free(const fuse_extractor *e, const inlay_fuse_options
     }
 }
 
+/* The signature KEY; when it is NULL serving_default, or features where that is a search or is not there. */
+static inlay_status find_signature(const inlay_fuse_options *o, arena *a, const fuse_extractor *e,
+                                   const saved_signature **out, inlay_error *err) {
+    const char *key = o->signature ? o->signature : "serving_default";
+    const saved_signature *s = saved_find_signature(e->graph, key), *features = NULL;
+    if (!o->signature && (!s || is_search(s))) features = saved_find_signature(e->graph, "features");
+    if (features) s = features;
+    *out = s;
+    const char *all = listed(a, e->graph->signature_count, signature_key, e->graph->signatures);
+    if (!s) return fail_at(err, INLAY_NOT_FOUND, o->extractor, -1, "no signature %s; the signatures: %s", key, all);
+    if (is_search(s))
+        return fail_at(
+            err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
+            "signature %s is a search, whose scores are no features; name the extractor's. The signatures: %s", key,
+            all);
+    return INLAY_OK;
+}
+
 static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, arena *a, fuse_extractor *e,
                                    inlay_error *err) {
-    const char *key = o->signature ? o->signature : "serving_default";
-    const saved_signature *s = saved_find_signature(e->graph, key);
-    if (!s)
-        return fail_at(err, INLAY_NOT_FOUND, o->extractor, -1, "no signature %s; the signatures: %s", key,
-                       listed(a, e->graph->signature_count, signature_key, e->graph->signatures));
+    const saved_signature *s;
+    TRY(find_signature(o, a, e, &s, err));
     const saved_tensor *feature = NULL;
     TRY(find_feature(e->model, s, o->feature, dim, &feature, err));
     e->feature = *feature;
+    e->signature = s->key;
     e->inputs = s->inputs;
     e->n_inputs = s->input_count;
     return INLAY_OK;
@@ -234,12 +264,15 @@ static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, are
 
 inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, arena *a,
                                  fuse_extractor *e, inlay_error *err) {
-    *e = (fuse_extractor){.form = FUSE_NO_EXTRACTOR};
+    *e = (fuse_extractor){.form = FUSE_NO_EXTRACTOR, .feature_signature = "features"};
     if (!o->extractor) return INLAY_OK;
     TRY(saved_model_open(o->extractor, false, &e->model, err));
     TRY(saved_model_pick(e->model, o->tag_set, &e->graph, err));
     e->form = FUSE_GRAPH;
+    e->feature_signature = NULL;
     if (e->model->kind == SAVED_GRAPH) {
+        bool taken = o->make_default || strcmp(o->name, "serving_default") == 0;
+        e->feature_signature = taken ? "features" : "serving_default";
         TRY(open_frozen(o, a, e, err));
         return check_free(e, o, prefix, err);
     }
@@ -247,7 +280,7 @@ inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix
     TRY(check_free(e, o, prefix, err));
     if (!e->graph->has_object_graph) return INLAY_OK;
     e->form = FUSE_OBJECTS;
-    return fuse_read_objects(e, o->signature ? o->signature : "serving_default", prefix, a, err);
+    return fuse_read_objects(e, prefix, a, err);
 }
 
 void fuse_extractor_close(fuse_extractor *e) {

@@ -10,10 +10,9 @@ inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix
                                  fuse_extractor *e, inlay_error *err);
 void fuse_extractor_close(fuse_extractor *e);
 
-/* fuse_callee.c: of a TF2 model the function behind SIGNATURE, how the main graph calls it, and the objects. PREFIX
+/* fuse_callee.c: of a TF2 model the function behind the signature, how the main graph calls it, and the objects. PREFIX
  * must be no child of the root. */
-inlay_status fuse_read_objects(fuse_extractor *e, const char *signature, const char *prefix, arena *a,
-                               inlay_error *err);
+inlay_status fuse_read_objects(fuse_extractor *e, const char *prefix, arena *a, inlay_error *err);
 
 /* The NodeDef called NAME; data NULL when there is none. */
 inlay_status fuse_find_node(const fuse_extractor *e, bytes name, bytes *out, inlay_error *err);

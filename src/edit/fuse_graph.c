@@ -119,17 +119,30 @@ void fuse_put_signatures(fuse_writer *w, const saved_tensor *inputs, size_t n_in
     if (message.failed) w->edit.failed = true;
     if (w->g->make_default) {
         const saved_signature *old = w->e->graph ? saved_find_signature(w->e->graph, "serving_default") : NULL;
-        if (old) saved_edit_signature(&w->edit, "features", old->message);
+        if (old && !w->e->default_is_search) saved_edit_signature(&w->edit, "features", old->message);
         saved_edit_signature(&w->edit, "serving_default", buffer_bytes(&message));
     }
     saved_edit_signature(&w->edit, w->g->name, buffer_bytes(&message));
     buffer_free(&message);
 }
 
+/* A signature that gives the vectors which the search is asked with, so that another collection can be fused to it. */
+static void put_feature_signature(fuse_writer *w, const saved_tensor *inputs, size_t n_inputs, const char *feature) {
+    shape dims = shape_matrix(-1, w->g->dim);
+    buffer message = {0};
+    for (size_t i = 0; i < n_inputs; i++)
+        put_info(&message, 1, inputs[i].key, inputs[i].name, inputs[i].type, &inputs[i].dims);
+    put_info(&message, 2, "features", feature, INLAY_FLOAT32, &dims);
+    wire_put_text(&message, 3, "tensorflow/serving/predict");
+    saved_edit_signature(&w->edit, w->e->feature_signature, buffer_bytes(&message));
+    if (message.failed) w->edit.failed = true;
+    buffer_free(&message);
+}
+
 /* No extractor, or a plain graph: the search is part of the main graph. */
 static inlay_status put_in_graph(fuse_writer *w) {
     const fuse_extractor *e = w->e;
-    const char *query, *k = fuse_put_k(w);
+    const char *query, *feature = e->feature.name, *k = fuse_put_k(w);
     const saved_tensor *inputs = e->inputs;
     size_t n_inputs = e->n_inputs;
     saved_tensor own = {.key = "query", .type = INLAY_FLOAT32, .dims = shape_matrix(-1, w->g->dim)};
@@ -138,6 +151,10 @@ static inlay_status put_in_graph(fuse_writer *w) {
         own.name = fuse_join(w, query, ":0");
         inputs = &own;
         n_inputs = 1;
+        feature = fuse_join(w,
+                            node_put(&w->nodes, &(node_spec){"features", "Identity", LIST(query), NULL,
+                                                             ATTRS({"T", ATTR_TYPE, .type = INLAY_FLOAT32})}),
+                            ":0");
     } else {
         query = fuse_without_zero(w, e->feature.name);
     }
@@ -145,6 +162,7 @@ static inlay_status put_in_graph(fuse_writer *w) {
     fuse_output outputs[FUSE_OUTPUTS];
     size_t n = fuse_sorted_outputs(w->g, &found, outputs);
     fuse_put_signatures(w, inputs, n_inputs, k, outputs, n);
+    if (e->feature_signature) put_feature_signature(w, inputs, n_inputs, feature);
     return INLAY_OK;
 }
 

@@ -22,9 +22,12 @@ typedef struct fuse_extractor {
     fuse_form form;
     saved_model *model; /* NULL for FUSE_NO_EXTRACTOR */
     const saved_metagraph *graph;
+    const char *signature;      /* its key; NULL when it has none */
     const saved_tensor *inputs; /* sorted by key */
     size_t n_inputs;
     saved_tensor feature;
+    bool default_is_search;        /* serving_default is a search that has a name of its own, too */
+    const char *feature_signature; /* the one to add, that gives the feature; NULL: the model has one */
 
     /* FUSE_OBJECTS */
     bytes checkpoint_objects; /* TrackableObjectGraph */

@@ -90,15 +90,18 @@ inlay_status fuse_put_objects(fuse_writer *w, const char *function, const fuse_a
     for (size_t i = 0; i < args->n; i++) wire_put_text(&node, 2, args->list[i].key);
     wire_put_uint(&node, 3, args->n);
     wire_end(&node, bare);
-    int64_t function_node = object_graph_add_node(&objects, &node);
-    object_graph_add_child(&objects, w->e->signature_map, function_node, w->g->name);
+    int64_t map = w->e->signature_map, function_node = object_graph_add_node(&objects, &node);
+    object_graph_add_child(&objects, map, function_node, w->g->name);
     if (w->g->make_default) {
         int64_t old;
-        TRY_TO(done, object_graph_child(&objects, w->e->signature_map, "serving_default", &old, w->err));
-        if (old >= 0)
-            TRY_TO(done, object_graph_rename_child(&objects, w->e->signature_map, "serving_default", "features", w->a,
-                                                   w->err));
-        object_graph_add_child(&objects, w->e->signature_map, function_node, "serving_default");
+        TRY_TO(done, object_graph_child(&objects, map, "serving_default", &old, w->err));
+        if (old >= 0 && w->e->default_is_search)
+            TRY_TO(done, object_graph_change_child(&objects, map, "serving_default", function_node, "serving_default",
+                                                   w->a, w->err));
+        else if (old >= 0)
+            TRY_TO(done, object_graph_change_child(&objects, map, "serving_default", -1, "features", w->a, w->err));
+        if (old < 0 || !w->e->default_is_search)
+            object_graph_add_child(&objects, map, function_node, "serving_default");
     }
     if (node.failed) TRY_TO(done, fail_memory(w->err));
     TRY_TO(done, object_graph_finish(&objects, &functions, &message, w->err));

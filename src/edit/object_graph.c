@@ -94,17 +94,17 @@ void object_graph_add_child(object_graph *g, int64_t node, int64_t child, const 
     put_child(&g->children[node], child, name);
 }
 
-inlay_status object_graph_rename_child(object_graph *g, int64_t node, const char *from, const char *to, arena *a,
-                                       inlay_error *err) {
-    int64_t child;
+inlay_status object_graph_change_child(object_graph *g, int64_t node, const char *from, int64_t child, const char *to,
+                                       arena *a, inlay_error *err) {
+    int64_t old_child;
     wire_field at;
-    TRY(find_child(g, node, from, &child, &at, err));
-    if (child < 0) return fail_at(err, INLAY_NOT_FOUND, g->file, -1, "the object graph has no child %s", from);
+    TRY(find_child(g, node, from, &old_child, &at, err));
+    if (old_child < 0) return fail_at(err, INLAY_NOT_FOUND, g->file, -1, "the object graph has no child %s", from);
     bytes old = g->nodes[node];
     size_t before = (size_t)(at.whole.data - old.data);
     buffer changed = {0};
     buffer_append(&changed, old.data, before);
-    put_child(&changed, child, to);
+    put_child(&changed, child < 0 ? old_child : child, to);
     buffer_append(&changed, at.whole.data + at.whole.size, old.size - before - at.whole.size);
     char *kept = changed.failed ? NULL : arena_copy(a, buffer_bytes(&changed));
     if (kept) g->nodes[node] = bytes_make(kept, changed.size);

@@ -29,9 +29,9 @@ inlay_status object_graph_child(const object_graph *g, int64_t node, const char 
 
 void object_graph_add_child(object_graph *g, int64_t node, int64_t child, const char *name);
 
-/* Gives the child of NODE that is called FROM the name TO. */
-inlay_status object_graph_rename_child(object_graph *g, int64_t node, const char *from, const char *to, arena *a,
-                                       inlay_error *err);
+/* Gives the child of NODE that is called FROM the name TO, and puts CHILD in its place unless that is -1. */
+inlay_status object_graph_change_child(object_graph *g, int64_t node, const char *from, int64_t child, const char *to,
+                                       arena *a, inlay_error *err);
 
 /* Appends a node (a serialized SavedObject or TrackableObject) and returns its number. */
 int64_t object_graph_add_node(object_graph *g, const buffer *node);

@@ -167,12 +167,13 @@ def test_saved_model_cli_as_a_process(fused, tmp_path):
     model.check_one(output, 4)
 
 
-@pytest.mark.parametrize("kind", ("tf1", "tf2_text", "keras"))
+@every_extractor
 def test_the_extractors_signature_still_works(fused, capi, cli, kind):
+    """Without one the signature `features` gives the query as it is."""
     model = fused(simple(kind))
-    run = [("serving_default", model.extractor.inputs)]
+    run = [("features" if kind == "none" else "serving_default", model.extractor.inputs)]
     for load in (loaders.load_v2, loaders.load_v1, capi, cli):
-        output = load(model.folder, run)[0][model.extractor.feature]
+        output = load(model.folder, run)[0][model.extractor.feature or "features"]
         np.testing.assert_allclose(output, model.extractor.features, rtol=1e-5, atol=1e-6)
 
 
@@ -292,22 +293,29 @@ def test_fine_tuning_the_extractor_changes_the_search(fused):
     Reference(tuned, model.collection.rows, "cosine").check(Answer(after["scores"], after["indices"]), 5)
 
 
-@pytest.mark.parametrize("kind", ("tf1", "tf2_text", "keras"))
-def test_two_collections_in_one_model(inlay, extractor, capi, cli, kind, tmp_path):
+@pytest.mark.parametrize("flags", ((), ("--default",)), ids=("plain", "default"))
+@every_extractor
+def test_two_collections_in_one_model(inlay, extractor, capi, cli, kind, flags, tmp_path):
+    """The second is fused to the signature that gives the features, and with --default takes the default's place."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     first = Fused(inlay, str(tmp_path / "first"), extractor(kind),
-                  fixtures.make_collection(str(tmp_path / "first"), (40, 30), extra="labels"), "cosine")
+                  fixtures.make_collection(str(tmp_path / "first"), (40, 30), extra="labels"), "cosine", *flags)
     source = fixtures.Extractor(kind, extractor(kind).inputs, extractor(kind).features, [], first.folder)
     second = Fused(inlay, str(tmp_path / "second"), source,
                    fixtures.make_collection(str(tmp_path / "second"), (25, 0, 60), "float16", seed=43, extra="ids"), "l2",
-                   "--name", "articles")
+                   "--name", "articles", *flags)
+    key = "features" if flags or kind == "none" else "serving_default"
+    names = [("search", first), ("articles", second)] + ([("serving_default", second)] if flags else [])
+    runs = [run for name, model in names for run in model.runs(name)] + [(key, first.extractor.inputs)]
     for load in (loaders.load_v2, loaders.load_v1, capi, cli):
-        outputs = load(second.folder, first.runs() + second.runs("articles"))
-        first.check(outputs[:len(ASKED)])
-        second.check(outputs[len(ASKED):])
-    first.check_query(inlay, tmp_path, "search", second.folder)
-    second.check_query(inlay, tmp_path, "articles")
+        outputs = load(second.folder, runs)
+        for i, (_, model) in enumerate(names):
+            model.check(outputs[i * len(ASKED):(i + 1) * len(ASKED)])
+        (features,) = outputs[-1].values()
+        np.testing.assert_allclose(features, first.extractor.features, rtol=1e-5, atol=1e-6)
+    for name, model in names:
+        model.check_query(inlay, tmp_path, name, second.folder)
 
 
 @every_extractor
@@ -317,9 +325,9 @@ def test_search_as_the_default_signature(inlay, extractor, capi, kind, tmp_path)
     model.check_query(inlay, tmp_path, "serving_default")
     for load in (loaders.load_v2, loaders.load_v1, capi):
         model.check(load(model.folder, model.runs("serving_default")))
-        if model.extractor.feature:
-            output = load(model.folder, [("features", model.extractor.inputs)])[0]
-            np.testing.assert_allclose(output[model.extractor.feature], model.extractor.features, rtol=1e-5, atol=1e-6)
+        output = load(model.folder, [("features", model.extractor.inputs)])[0]
+        np.testing.assert_allclose(output[model.extractor.feature or "features"], model.extractor.features, rtol=1e-5,
+                                   atol=1e-6)
 
 
 def test_the_feature_is_chosen_by_key(inlay, extractor, capi, tmp_path):

@@ -386,6 +386,17 @@ static void force_replaces_a_model(void **state) {
     file_names_free(&names);
 }
 
+static void assert_signatures(const char *model, const char *const *keys, size_t n) {
+    saved_model *m;
+    const saved_metagraph *g;
+    inlay_error err;
+    assert_ok(saved_model_open(model, false, &m, &err), &err);
+    assert_ok(saved_model_pick(m, NULL, &g, &err), &err);
+    assert_int_equal(g->signature_count, n);
+    for (size_t i = 0; i < n; i++) assert_string_equal(g->signatures[i].key, keys[i]);
+    saved_model_close(m);
+}
+
 static void a_model_is_fused_again_under_another_name(void **state) {
     const char *first = make_shard(state, "a.npy", 10, 2), *second = make_shard(state, "b.npy", 20, 2);
     inlay_fuse_options o = options_for(&first, 1, kept_path(state, "one"));
@@ -395,10 +406,26 @@ static void a_model_is_fused_again_under_another_name(void **state) {
     snprintf(one, sizeof one, "%s", o.output);
     o = options_for(&second, 1, kept_path(state, "two"));
     o.extractor = one;
-    o.signature = "search";
-    o.feature = "scores";
-    assert_status(INLAY_ALREADY_EXISTS, fuse(&o, NULL, &err), &err);
-    assert_contains(err.message, "a signature called search");
+    const struct {
+        const char *name, *signature;
+        inlay_status status;
+        const char *part;
+    } cases[] = {
+        {"search", NULL, INLAY_ALREADY_EXISTS, "a signature called search"},
+        {"more", "search", INLAY_INVALID_ARGUMENT,
+         "search is a search, whose scores are no features; name the extractor's. The signatures: features, search"},
+        {"more", "serving_default", INLAY_NOT_FOUND, "no signature serving_default"},
+        {"features", NULL, INLAY_INVALID_ARGUMENT, "features is no name"},
+        {"more", NULL, INLAY_OK, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        o.name = cases[i].name;
+        o.signature = cases[i].signature;
+        err.message[0] = 0;
+        assert_status(cases[i].status, fuse(&o, NULL, &err), &err);
+        assert_contains(err.message, cases[i].part);
+    }
+    assert_signatures(o.output, (const char *[]){"features", "more", "search"}, 3);
     saved_model *m;
     const saved_metagraph *g;
     assert_ok(saved_model_open(one, false, &m, &err), &err);
