@@ -14,6 +14,10 @@ void fuse_extractor_close(fuse_extractor *e);
  * must be no child of the root. */
 inlay_status fuse_read_objects(fuse_extractor *e, const char *prefix, arena *a, inlay_error *err);
 
+/* fuse_trial.c: a frozen graph does not say the shape of its output, so it is run on a batch of none, where our runtime
+ * has its ops and the shapes of its inputs are known. INVALID_ARGUMENT when the output is not float32 [batch, DIM]. */
+inlay_status fuse_check_feature(const fuse_extractor *e, int64_t dim, arena *a, inlay_error *err);
+
 /* The NodeDef called NAME; data NULL when there is none. */
 inlay_status fuse_find_node(const fuse_extractor *e, bytes name, bytes *out, inlay_error *err);
 /* The AttrValue NAME of NODE; empty when it has none. */

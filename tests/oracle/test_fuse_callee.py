@@ -138,3 +138,31 @@ def test_what_does_not_fit_is_named(inlay, folder, tmp_path, change, message):
     with pytest.raises(AssertionError, match=message):
         inlay("fuse", edit.save(), "--feature", "vectors", "--embeddings", rows, "-o", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+FROZEN = [("y:0", 8, "output y:0 has dimension 16, the stored rows have 8"), ("x:0", 16, "output x:0 has dimension 8, the stored rows have 16"),
+          ("flat:0", 16, r"output flat:0 gives float32 \[0\] for a batch of none"), ("length:0", 16, "output length:0 is int32")]
+
+
+@pytest.fixture(scope="module", name="frozen")
+def save_frozen(tmp_path_factory):
+    """x float32 [batch, 8], text string [batch] -> y [batch, 16], flat [batch], length int32 [batch, 1]"""
+    path = str(tmp_path_factory.mktemp("frozen") / "graph.pb")
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 8], name="x")
+        text = tf.compat.v1.placeholder(tf.string, [None], name="text")
+        tf.nn.relu(tf.matmul(x, np.ones((8, 16), np.float32)), name="y")
+        tf.reduce_sum(x, 1, name="flat")
+        tf.expand_dims(tf.strings.length(text), 1, name="length")
+    with open(path, "wb") as file:
+        file.write(graph.as_graph_def().SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("output, dim, message", FROZEN)
+def test_the_feature_of_a_frozen_graph_must_fit(inlay, frozen, tmp_path, output, dim, message):
+    np.save(tmp_path / "rows.npy", np.ones((9, dim), np.float32))
+    with pytest.raises(AssertionError, match=message):
+        inlay("fuse", frozen, "--input", "x=x:0", "--input", "text=text:0", "--graph-output", output,
+              "--embeddings", tmp_path / "rows.npy", "-o", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
