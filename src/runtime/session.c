@@ -14,6 +14,7 @@ struct session {
     op_host host; /* first: ops give it back to us */
     resource_store resources;
     char *assets, *variables, *extra, *allowed; /* real paths, or NULL */
+    char *own;                                  /* prefix of the model's own checkpoint as loading names it, or NULL */
     bool copy;
     pthread_mutex_t lock; /* around bundles */
     open_bundle *bundles;
@@ -75,8 +76,11 @@ static inlay_status find_bundle(session *s, const char *prefix, bundle **out, in
     return status;
 }
 
+/* The model's own checkpoint may be a set of links, as caches of downloads make them; any other must lie where the
+ * graph may read. */
 static inlay_status check_prefix(const session *s, char *prefix, inlay_error *err) {
     char *real;
+    if (s->own && strcmp(prefix, s->own) == 0) return INLAY_OK;
     size_t size = strlen(prefix);
     memcpy(prefix + size, ".index", sizeof ".index");
     inlay_status status = file_real_path(prefix, &real, err);
@@ -143,20 +147,32 @@ static inlay_status restore(op_host *host, bytes prefix, bytes name, bytes slice
     return status;
 }
 
-/* The real path of FOLDER/NAME, or NULL in *out when there is no such folder. */
+/* The real path of FOLDER/NAME, or NULL in *out when there is none, or a link out of FOLDER. */
 static inlay_status real_folder(const char *folder, const char *name, char **out, inlay_error *err) {
-    char *path = path_join(folder, name);
+    char *path = path_join(folder, name), *real = NULL;
+    *out = NULL;
     if (!path) return fail_memory(err);
-    inlay_status status = file_real_path(path, out, err);
+    inlay_status status = file_real_path(path, &real, err);
     mem_free(path);
-    return status == INLAY_NOT_FOUND ? INLAY_OK : status;
+    if (status == INLAY_NOT_FOUND) return INLAY_OK;
+    if (status == INLAY_OK && is_inside(real, folder)) {
+        *out = real;
+        return INLAY_OK;
+    }
+    mem_free(real);
+    return status;
 }
 
 static inlay_status find_folders(session *s, const session_options *options, inlay_error *err) {
     if (options->folder) {
-        TRY(real_folder(options->folder, "assets", &s->assets, err));
-        TRY(real_folder(options->folder, "variables", &s->variables, err));
-        TRY(real_folder(options->folder, "assets.extra", &s->extra, err));
+        static const char *const names[] = {"assets", "variables", "assets.extra"};
+        char *model, **const folders[] = {&s->assets, &s->variables, &s->extra};
+        if (!(s->own = path_join(options->folder, "variables/variables"))) return fail_memory(err);
+        TRY(file_real_path(options->folder, &model, err));
+        inlay_status status = INLAY_OK;
+        for (size_t i = 0; i < 3 && status == INLAY_OK; i++) status = real_folder(model, names[i], folders[i], err);
+        mem_free(model);
+        TRY(status);
     }
     return options->allow_files_in ? file_real_path(options->allow_files_in, &s->allowed, err) : INLAY_OK;
 }
@@ -193,6 +209,7 @@ void session_close(session *s) {
     mem_free(s->variables);
     mem_free(s->extra);
     mem_free(s->allowed);
+    mem_free(s->own);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
 }
