@@ -43,7 +43,7 @@ static bool parse_number(const char *text, int64_t *out) {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (errno || end == text) return false;
+    if (errno || end == text || value < 0) return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (strcmp(end, units[i].suffix) == 0) return !__builtin_mul_overflow((int64_t)value, units[i].factor, out);
     return false;
@@ -68,7 +68,7 @@ static int set_flag(const flag_spec *f, char *values, const char *text) {
         return EXIT_FAILED;
     case FLAG_NUMBER:
         if (parse_number(text, field)) return EXIT_FINE;
-        fprintf(stderr, "inlay: %s wants a number, not \"%s\"\n", f->name, text);
+        fprintf(stderr, "inlay: %s wants a number from 0, not \"%s\"\n", f->name, text);
         return EXIT_USAGE;
     case FLAG_CHOICE:
         for (int i = 0; f->choices[i]; i++)

@@ -19,7 +19,7 @@ static const flag_spec flags[] = {
      "the stored vectors: .npy, .npz, .fvecs, .bvecs, .fbin, .u8bin or raw float32 files, folders of them, or a "
      "checkpoint's tensor",
      AT(embeddings), NULL, true},
-    {"--output", "-o", FLAG_TEXT, "DIR", "the model to make", AT(output), NULL, false},
+    {"--out", "-o", FLAG_TEXT, "DIR", "the model to make", AT(output), NULL, false},
     {"--metric", NULL, FLAG_CHOICE, NULL,
      "how similar two vectors are; l2 scores are minus the squared distance (default cosine)", AT(metric), metrics,
      false},
@@ -36,7 +36,7 @@ static const flag_spec flags[] = {
      "the signature's output that is the vector (default: the only one that can be)", AT(feature), NULL, false},
     {"--input", NULL, FLAG_LIST, "KEY=NODE:0", "an input of a frozen graph; may be given again", AT(inputs), NULL,
      false},
-    {"--graph-output", NULL, FLAG_TEXT, "NODE:0", "the vector of a frozen graph", AT(graph_output), NULL, false},
+    {"--output", NULL, FLAG_TEXT, "NODE:0", "the vector of a frozen graph", AT(graph_output), NULL, false},
     {"--name", NULL, FLAG_TEXT, "NAME",
      "the signature to make; another name fuses a second collection (default search)", AT(name), NULL, false},
     {"--k", NULL, FLAG_NUMBER, "N", "how many rows are answered when a query does not say (default 10)", AT(k), NULL,
@@ -67,7 +67,7 @@ static const example examples[] = {
     {"inlay fuse extractor/ --embeddings shards/ --labels titles.txt -o model/",
      "text in, titles out: one SavedModel that TensorFlow loads unchanged"},
     {"inlay fuse --embeddings vectors.npy --metric l2 -o model/", "no extractor: the query is a vector"},
-    {"inlay fuse net.pb --input image=input:0 --graph-output pool:0 --embeddings v.npy -o model/",
+    {"inlay fuse net.pb --input image=input:0 --output pool:0 --embeddings v.npy -o model/",
      "a frozen graph as extractor"},
     {"inlay fuse model/ --embeddings more.npy --name articles -o both/", "a second collection in a model that has one"},
     {NULL, NULL},
@@ -149,7 +149,7 @@ static int run(const void *values) {
     o.name = v->name;
     o.make_default = v->make_default;
     o.link = (inlay_link)v->shards;
-    o.chunk_bytes = v->chunk > 0 ? (uint64_t)v->chunk : 0;
+    o.chunk_bytes = (uint64_t)v->chunk;
     o.as_listed = v->as_listed;
     o.dim = v->dim;
     o.allow_non_finite = v->allow_non_finite;
@@ -157,8 +157,8 @@ static int run(const void *values) {
     o.force = v->force;
     o.progress = show_progress;
     if (!v->output || v->embeddings.count == 0)
-        return fprintf(stderr, "inlay: --embeddings and --output are needed; inlay fuse --help tells\n"), EXIT_USAGE;
-    if (v->k < 0 || v->k > INT32_MAX) return fprintf(stderr, "inlay: --k is from 0 to 2147483647\n"), EXIT_USAGE;
+        return fprintf(stderr, "inlay: --embeddings and -o DIR are needed; inlay fuse --help tells\n"), EXIT_USAGE;
+    if (v->k > INT32_MAX) return fprintf(stderr, "inlay: --k is from 0 to 2147483647\n"), EXIT_USAGE;
     o.k = (int32_t)v->k;
     if (v->dtype && (o.dtype = dtype_named(v->dtype)) == INLAY_INVALID_DTYPE)
         return fprintf(stderr, "inlay: no dtype %s\n", v->dtype), EXIT_USAGE;

@@ -43,6 +43,19 @@ static inlay_status check_name(const char *name, inlay_error *err) {
                 name ? name : "nothing");
 }
 
+/* What would be ignored is a mistake. */
+static inlay_status check_extractor_options(const inlay_fuse_options *o, inlay_error *err) {
+    const char *given = o->tag_set          ? "a tag set"
+                        : o->signature      ? "a signature"
+                        : o->feature        ? "a feature"
+                        : o->n_graph_inputs ? "an input"
+                        : o->graph_output   ? "an output"
+                                            : NULL;
+    if (!o->extractor && given)
+        return fail(err, INLAY_INVALID_ARGUMENT, "%s is given, but no extractor that it could be of", given);
+    return INLAY_OK;
+}
+
 static inlay_status check_options(const inlay_fuse_options *o, inlay_error *err) {
     TRY(check_name(o->name, err));
     if (o->n_embeddings == 0) return fail(err, INLAY_INVALID_ARGUMENT, "no embeddings are given");
@@ -51,7 +64,7 @@ static inlay_status check_options(const inlay_fuse_options *o, inlay_error *err)
         return fail(err, INLAY_INVALID_ARGUMENT, "labels and ids are both given; a model has one or the other");
     if (o->k < 0) return fail(err, INLAY_INVALID_ARGUMENT, "the default k is negative");
     if ((unsigned)o->metric > INLAY_L2) return fail(err, INLAY_INVALID_ARGUMENT, "no such metric");
-    return INLAY_OK;
+    return check_extractor_options(o, err);
 }
 
 /* CHECKPOINT#KEY: a tensor of a bundle, named by its prefix, by a SavedModel's folder or by its index. */

@@ -55,7 +55,7 @@ def make_extractor(folder, kind):
     if kind == "frozen":
         path += ".pb"
         extractors.save_frozen(path, DIM)
-        return Extractor(kind, {"x": numbers}, run_frozen(path, numbers), ["--input", "x=x:0", "--graph-output", "y:0"], path)
+        return Extractor(kind, {"x": numbers}, run_frozen(path, numbers), ["--input", "x=x:0", "--output", "y:0"], path)
     if kind in ("tf1", "tf1_resource"):
         extractors.save_tf1(path, DIM, use_resource=kind == "tf1_resource")
         return Extractor(kind, {"x": numbers}, run_signature(path, {"x": numbers}, "y"), [], path, feature="y")
