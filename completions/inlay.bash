@@ -10,7 +10,7 @@ _inlay() {
     "fuse --shards") COMPREPLY=($(compgen -W "auto reflink link move copy" -- "$word")); return ;;
     esac
     case "${COMP_WORDS[1]}" in
-    fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --output --metric --labels --ids --tag_set --signature --feature --input --graph-output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
+    fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
     query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --k --signature --tag_set --repeat --threads --json" -- "$word")) ;;
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
