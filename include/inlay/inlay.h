@@ -354,7 +354,7 @@ typedef struct inlay_encode_options {
     size_t size;               /* sizeof, set by inlay_encode_options_init */
     const char *extractor;     /* SavedModel directory or frozen GraphDef */
     const char *lines;         /* text file, one input a line; or NULL */
-    const char *const *inputs; /* [n_inputs] KEY=FILE.npy, batch first; when lines is NULL */
+    const char *const *inputs; /* [n_inputs] KEY=FILE (.npy or .json), batch first; when lines is NULL */
     size_t n_inputs;
     const char *signature;  /* NULL: "serving_default" */
     const char *feature;    /* NULL: the only fit one */

@@ -87,10 +87,15 @@ inlay_status staging_begin(const char *target, staging *out, inlay_error *err) {
     const char *name = path_name(out->target);
     size_t size = strlen(out->target) + 48;
     inlay_status status = INLAY_OK;
+    char *parent = path_parent(out->target);
+    file_info info;
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         status = fail_at(err, INLAY_INVALID_ARGUMENT, target, -1, "is no name for a new folder");
-    else if (!(out->path = mem_alloc(size)))
+    else if (!parent || !(out->path = mem_alloc(size)))
         status = fail_memory(err);
+    else
+        status = file_stat(parent, true, &info, err); /* a clearer error than that of the folder made in it */
+    mem_free(parent);
     for (int i = 0; status == INLAY_OK; i++) {
         snprintf(out->path, size, "%.*s.%s.inlay-%ld-%d", (int)(name - out->target), out->target, name, (long)getpid(),
                  i);

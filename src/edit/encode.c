@@ -51,6 +51,17 @@ static bool may_be_vectors(const inlay_endpoint *e) {
     return e->dtype == INLAY_FLOAT32 && (e->rank < 0 || e->rank == 2);
 }
 
+static inlay_status fail_signature(const encode_job *j, const char *key, inlay_error *err) {
+    buffer names = {0};
+    for (size_t i = 0; i < model_signature_count(j->m); i++)
+        buffer_format(&names, "%s%s", i ? ", " : "", model_signature(j->m, i)->key);
+    buffer_append_byte(&names, 0);
+    fail_at(err, INLAY_NOT_FOUND, j->o->extractor, -1, "no signature %s; the signatures: %s", key,
+            names.failed ? "" : (const char *)names.data);
+    buffer_free(&names);
+    return INLAY_NOT_FOUND;
+}
+
 static inlay_status pick_feature(encode_job *j, inlay_error *err) {
     const inlay_signature *s = j->signature;
     size_t fit = 0;
@@ -63,11 +74,15 @@ static inlay_status pick_feature(encode_job *j, inlay_error *err) {
         if (named || (!j->o->feature && may_be_vectors(e))) j->feature = e->key, fit++;
     }
     if (fit == 1) return INLAY_OK;
+    char names[400] = "";
+    for (size_t i = 0, used = 0; i < s->n_outputs && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", s->outputs[i].key);
     if (j->o->feature)
-        return fail_at(err, INLAY_NOT_FOUND, j->o->extractor, -1, "signature %s has no output %s", s->key,
-                       j->o->feature);
+        return fail_at(err, INLAY_NOT_FOUND, j->o->extractor, -1, "signature %s has no output %s; its outputs:%s",
+                       s->key, j->o->feature, names);
     return fail_at(err, INLAY_INVALID_ARGUMENT, j->o->extractor, -1,
-                   "%s output of signature %s may be the feature; name one", fit ? "more than one" : "no", s->key);
+                   "%s output of signature %s may be the feature; name one of:%s", fit ? "more than one" : "no", s->key,
+                   names);
 }
 
 /* ---- batches */
@@ -202,6 +217,26 @@ static inlay_status write_shards(encode_job *j, inlay_encode_report *report, inl
 
 /* ---- the folder */
 
+/* Sizes and times of what the extractor computes by: one that was trained further is another. */
+static inlay_status describe_extractor(const char *path, buffer *note, inlay_error *err) {
+    static const char *const parts[] = {"saved_model.pb", "saved_model.pbtxt", "variables/variables.index"};
+    file_info info;
+    TRY(file_stat(path, true, &info, err));
+    if (!info.is_folder) {
+        buffer_format(note, "graph %" PRIu64 " %" PRId64 "\n", info.size, info.modified_ns);
+        return INLAY_OK;
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char *part = path_join(path, parts[i]);
+        if (!part) return fail_memory(err);
+        inlay_error ignored;
+        if (file_stat(part, true, &info, &ignored) == INLAY_OK)
+            buffer_format(note, "%s %" PRIu64 " %" PRId64 "\n", parts[i], info.size, info.modified_ns);
+        mem_free(part);
+    }
+    return INLAY_OK;
+}
+
 /* Makes the folder, or finds in it the note of an earlier call that was about the same. */
 static inlay_status claim_folder(const encode_job *j, inlay_error *err) {
     const inlay_encode_options *o = j->o;
@@ -212,6 +247,7 @@ static inlay_status claim_folder(const encode_job *j, inlay_error *err) {
     if (!path) return fail_memory(err);
     buffer_format(&note, "extractor %s\nsignature %s\nfeature %s\nrows a shard %" PRId64 "\n", o->extractor,
                   j->signature->key, j->feature, o->rows_per_shard);
+    TRY_TO(done, describe_extractor(o->extractor, &note, err));
     TRY_TO(done, encode_input_describe(&j->input, &note, err));
     TRY_TO(done, buffer_check(&note, err));
     if (!file_exists(o->output)) TRY_TO(done, file_make_folder(o->output, err));
@@ -259,7 +295,7 @@ inlay_status encode(const inlay_encode_options *o, inlay_encode_report *report, 
     TRY_TO(done, model_open(o->extractor, NULL, &j.m, err));
     const char *key = o->signature ? o->signature : "serving_default";
     j.signature = model_find_signature(j.m, key);
-    if (!j.signature) TRY_TO(done, fail_at(err, INLAY_NOT_FOUND, o->extractor, -1, "no signature %s", key));
+    if (!j.signature) TRY_TO(done, fail_signature(&j, key, err));
     TRY_TO(done, pick_feature(&j, err));
     TRY_TO(done, encode_input_open(o, j.signature, &j.input, err));
     TRY_TO(done, claim_folder(&j, err));

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "format/npy.h"
+#include "format/tensor_json.h"
 
 #include <inttypes.h>
 
@@ -47,7 +48,11 @@ static inlay_status open_array(encode_input *in, size_t i, const inlay_signature
     for (size_t k = 0; equals && k < signature->n_inputs; k++) {
         const char *key = signature->inputs[k].key;
         if (strlen(key) != (size_t)(equals - item) || strncmp(key, item, strlen(key)) != 0) continue;
-        TRY(npy_read(equals + 1, signature->inputs[k].dtype, false, &in->arrays[i], err));
+        const char *path = equals + 1;
+        size_t size = strlen(path);
+        bool json = size > 5 && strcmp(path + size - 5, ".json") == 0;
+        TRY(json ? tensor_json_read(path, signature->inputs[k].dtype, &in->arrays[i], err)
+                 : npy_read(path, signature->inputs[k].dtype, false, &in->arrays[i], err));
         in->keys[i] = key;
         if (in->arrays[i]->dims.rank < 1)
             return fail_at(err, INLAY_INVALID_ARGUMENT, equals + 1, -1, "is a scalar; one row an input is needed");

@@ -281,7 +281,8 @@ inlay_status fuse(const inlay_fuse_options *o, inlay_fuse_report *report, inlay_
     if (!(j.prefix = arena_format(&j.a, "inlay_%s", o->name))) TRY_TO(done, fail_memory(err));
     TRY_TO(done, open_sources(&j, err));
     TRY_TO(done, fuse_check_target(o, &j.sources, err));
-    TRY_TO(done, fuse_extractor_open(o, j.prefix, j.sources.rows > 0 ? j.sources.dim : -1, &j.a, &j.extractor, err));
+    int64_t within, dim = j.sources.rows > 0 ? j.sources.dim : -1;
+    TRY_TO(done, fuse_extractor_open(o, j.prefix, dim, source_of_row(&j, 0, &within), &j.a, &j.extractor, err));
     double start = seconds_now(), sync_seconds = 0;
     TRY_TO(done, write_model(&j, err));
     fill_report(&j, report);

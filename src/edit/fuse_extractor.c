@@ -23,19 +23,20 @@ static bool may_be_vectors(const saved_tensor *t, int64_t dim) {
     return dim < 0 || t->dims.rank < 0 || t->dims.dims[1] < 0 || t->dims.dims[1] == dim;
 }
 
-static inlay_status unfit_feature(const saved_model *model, const saved_tensor *t, int64_t dim, inlay_error *err) {
+static inlay_status unfit_feature(const saved_model *model, const saved_tensor *t, int64_t dim, const char *source,
+                                  inlay_error *err) {
     char text[SHAPE_TEXT];
     if (t->form == SAVED_DENSE && t->type == INLAY_FLOAT32 && t->dims.rank == 2)
         return fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1,
-                       "output %s has dimension %lld, the stored rows have %lld", t->key, (long long)t->dims.dims[1],
-                       (long long)dim);
+                       "output %s has dimension %lld, the rows of %s have %lld", t->key, (long long)t->dims.dims[1],
+                       source, (long long)dim);
     return fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1,
                    "output %s is %s %s; a feature is float32 [batch, dim]", t->key,
                    t->form == SAVED_DENSE ? dtype_name(t->type) : "not one dense tensor", shape_text(&t->dims, text));
 }
 
 inlay_status find_feature(const saved_model *model, const saved_signature *signature, const char *key, int64_t dim,
-                          const saved_tensor **out, inlay_error *err) {
+                          const char *source, const saved_tensor **out, inlay_error *err) {
     arena a;
     arena_init(&a, 0);
     inlay_status status = INLAY_OK;
@@ -50,9 +51,9 @@ inlay_status find_feature(const saved_model *model, const saved_signature *signa
             status = fail_at(err, INLAY_NOT_FOUND, model->path, -1, "signature %s has no output %s; its outputs: %s",
                              signature->key, key, all);
         else if (!may_be_vectors(found, dim))
-            status = unfit_feature(model, found, dim, err);
+            status = unfit_feature(model, found, dim, source, err);
     } else if (fit == 0 && signature->output_count == 1) {
-        status = unfit_feature(model, &signature->outputs[0], dim, err);
+        status = unfit_feature(model, &signature->outputs[0], dim, source, err);
     } else if (fit != 1) {
         status = fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1,
                          "%s output of signature %s may be the feature; name one of: %s", fit ? "more than one" : "no",
@@ -158,7 +159,7 @@ static int compare_keys(const void *x, const void *y) {
 }
 
 static inlay_status open_frozen(const inlay_fuse_options *o, arena *a, fuse_extractor *e, inlay_error *err) {
-    if (o->n_graph_inputs == 0 || !o->graph_output)
+    if (o->n_graph_inputs == 0 || !o->graph_output || o->signature || o->feature)
         return fail_at(err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
                        "is a frozen graph without signatures: name its inputs (KEY=NODE:0) and its output (NODE:0)");
     saved_tensor *inputs = arena_zalloc(a, o->n_graph_inputs, sizeof *inputs);
@@ -249,12 +250,12 @@ static inlay_status find_signature(const inlay_fuse_options *o, arena *a, const 
     return INLAY_OK;
 }
 
-static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, arena *a, fuse_extractor *e,
-                                   inlay_error *err) {
+static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, const char *source, arena *a,
+                                   fuse_extractor *e, inlay_error *err) {
     const saved_signature *s;
     TRY(find_signature(o, a, e, &s, err));
     const saved_tensor *feature = NULL;
-    TRY(find_feature(e->model, s, o->feature, dim, &feature, err));
+    TRY(find_feature(e->model, s, o->feature, dim, source, &feature, err));
     e->feature = *feature;
     e->signature = s->key;
     e->inputs = s->inputs;
@@ -262,8 +263,8 @@ static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, are
     return INLAY_OK;
 }
 
-inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, arena *a,
-                                 fuse_extractor *e, inlay_error *err) {
+inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, const char *source,
+                                 arena *a, fuse_extractor *e, inlay_error *err) {
     *e = (fuse_extractor){.form = FUSE_NO_EXTRACTOR, .feature_signature = "features"};
     if (!o->extractor) return INLAY_OK;
     TRY(saved_model_open(o->extractor, false, &e->model, err));
@@ -277,7 +278,10 @@ inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix
         TRY(fuse_check_feature(e, dim, a, err));
         return check_free(e, o, prefix, err);
     }
-    TRY(open_signature(o, dim, a, e, err));
+    if (o->n_graph_inputs || o->graph_output)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
+                       "is a SavedModel: choose a signature and a feature, not inputs and outputs of the graph");
+    TRY(open_signature(o, dim, source, a, e, err));
     TRY(check_free(e, o, prefix, err));
     if (!e->graph->has_object_graph) return INLAY_OK;
     e->form = FUSE_OBJECTS;

@@ -5,9 +5,9 @@
 #include "edit/fuse_graph.h"
 
 /* Opens the extractor that OPTIONS name and checks that PREFIX and the signature's name are free. DIM is that of the
- * rows. *e is the caller's (fuse_extractor_close), also after a failure. */
-inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, arena *a,
-                                 fuse_extractor *e, inlay_error *err);
+ * rows (-1: any), SOURCE the file that says so. *e is the caller's (fuse_extractor_close), also after a failure. */
+inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix, int64_t dim, const char *source,
+                                 arena *a, fuse_extractor *e, inlay_error *err);
 void fuse_extractor_close(fuse_extractor *e);
 
 /* fuse_callee.c: of a TF2 model the function behind the signature, how the main graph calls it, and the objects. PREFIX
@@ -24,8 +24,8 @@ inlay_status fuse_find_node(const fuse_extractor *e, bytes name, bytes *out, inl
 inlay_status fuse_find_attr(bytes node, const char *name, const char *file, bytes *out, inlay_error *err);
 
 /* The output of SIGNATURE that holds vectors: float32 [batch, dim]; KEY, or the only fit one when it is NULL. DIM -1:
- * any. */
+ * any; SOURCE is the file that says it. */
 inlay_status find_feature(const saved_model *model, const saved_signature *signature, const char *key, int64_t dim,
-                          const saved_tensor **out, inlay_error *err);
+                          const char *source, const saved_tensor **out, inlay_error *err);
 
 #endif

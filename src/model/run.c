@@ -127,6 +127,10 @@ static inlay_status bind_inputs(model *m, const model_signature_entry *entry, co
         for (size_t i = 0; i < s->n_inputs && !known; i++) known = strcmp(inputs[k].key, s->inputs[i].key) == 0;
         if (!known)
             return fail(err, INLAY_INVALID_ARGUMENT, "signature '%s' has no input '%.200s'", s->key, inputs[k].key);
+        for (size_t i = 0; i < k; i++)
+            if (strcmp(inputs[i].key, inputs[k].key) == 0)
+                return fail(err, INLAY_INVALID_ARGUMENT, "input '%s' of signature '%s' is given twice", inputs[k].key,
+                            s->key);
     }
     return INLAY_OK;
 }
