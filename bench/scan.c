@@ -1,12 +1,9 @@
-/* scan [ROWS DIM [QUERIES...]]: exact search over float32 rows in memory, k = 10, beside the bandwidth of the machine
- * and FAISS, all measured in turn within this run. */
+/* scan [ROWS DIM [QUERIES...]]: exact search over float32 rows in memory, k = 10, beside the bandwidth of the machine,
+ * both measured in turn within this run. */
 #include "kernel/scan/scan.h"
 #include "base/pool.h"
 #include "probe.h"
 #include "search/search.h"
-#ifdef BENCH_FAISS
-#include "peer_faiss.h"
-#endif
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -19,11 +16,10 @@ typedef struct bench {
     search_view view;
     search_chunk chunk;
     bench_reading reading;
-    void *faiss;
     const float *queries;
     int64_t n;
-    float *scores, *peer_scores;
-    int64_t *rows, *peer_rows;
+    float *scores;
+    int64_t *rows;
 } bench;
 
 /* Gaussian numbers, near enough: sums of four uniform ones. */
@@ -44,41 +40,20 @@ static void run_inlay(void *ctx) {
     }
 }
 
-#ifdef BENCH_FAISS
-static void run_faiss(void *ctx) {
-    bench *b = ctx;
-    faiss_search(b->faiss, b->queries, (size_t)b->n, K, b->peer_scores, b->peer_rows);
-}
-
-static size_t differing_ids(const bench *b) {
-    size_t differing = 0;
-    for (int64_t i = 0; i < b->n * K; i++) differing += b->rows[i] != b->peer_rows[i];
-    return differing;
-}
-#endif
-
 static void measure(bench *b, int64_t n) {
     b->n = n;
     double bytes = (double)b->reading.bytes, bandwidth;
     bench_work works[] = {
         {bench_read, &b->reading, 0, 0},
         {run_inlay, b, 0, 0},
-#ifdef BENCH_FAISS
-        {run_faiss, b, 0, 0},
-#endif
     };
     bench_measure(works, sizeof works / sizeof *works, n >= 1000 ? 3 : 9);
     bandwidth = bytes / works[0].median * 1e-9;
     double ms = works[1].median * 1e3, rate = bytes / works[1].median * 1e-9;
     printf("%" PRId64 " x %" PRId64 ", %4" PRId64
-           " queries %9.2f ms  %5.1f GB/s of %5.1f = %.2f (best %.2f) %6.1f GFLOP/s",
+           " queries %9.2f ms  %5.1f GB/s of %5.1f = %.2f (best %.2f) %6.1f GFLOP/s\n",
            b->chunk.count, b->view.dim, n, ms, rate, bandwidth, rate / bandwidth, works[0].best / works[1].best,
            rate / 2 * (double)n);
-#ifdef BENCH_FAISS
-    printf("  FAISS %9.2f ms = %5.2f x, %zu ids differ", works[2].median * 1e3, works[2].median / works[1].median,
-           differing_ids(b));
-#endif
-    printf("\n");
     fflush(stdout);
 }
 
@@ -89,28 +64,18 @@ int main(int argc, char **argv) {
     float *data = bench_memory(bytes), *queries = malloc((size_t)(MAX_QUERIES * dim) * sizeof(float));
     bench b = {.queries = queries,
                .scores = malloc(MAX_QUERIES * K * sizeof(float)),
-               .rows = malloc(MAX_QUERIES * K * sizeof(int64_t)),
-               .peer_scores = malloc(MAX_QUERIES * K * sizeof(float)),
-               .peer_rows = malloc(MAX_QUERIES * K * sizeof(int64_t))};
-    if (!queries || !b.scores || !b.rows || !b.peer_scores || !b.peer_rows) return 1;
+               .rows = malloc(MAX_QUERIES * K * sizeof(int64_t))};
+    if (!queries || !b.scores || !b.rows) return 1;
     fill(data, (size_t)(rows * dim), 1);
     fill(queries, (size_t)(MAX_QUERIES * dim), 2);
     b.chunk = (search_chunk){.rows = data, .count = rows, .type = INLAY_FLOAT32};
     b.view = (search_view){.chunks = &b.chunk, .n_chunks = 1, .dim = dim, .metric = SEARCH_DOT};
     bench_way best = bench_bandwidth(data, bytes, 5, NULL);
     b.reading = (bench_reading){data, bytes, best};
-    printf("%s, %d threads; best bandwidth %.1f GB/s (%d streams in %zu KiB)", scan_kernels_best()->name,
+    printf("%s, %d threads; best bandwidth %.1f GB/s (%d streams in %zu KiB)\n", scan_kernels_best()->name,
            pool_threads(), best.gigabytes_per_second, best.streams, best.chunk >> 10);
-#ifdef BENCH_FAISS
-    printf("; FAISS %s", faiss_version());
-    b.faiss = faiss_open(data, (size_t)rows, (size_t)dim, pool_threads());
-#endif
-    printf("\n");
     for (int i = 3; i < argc; i++) measure(&b, atoll(argv[i]));
     for (size_t i = 0; argc <= 3 && i < sizeof usual / sizeof *usual; i++) measure(&b, usual[i]);
-#ifdef BENCH_FAISS
-    faiss_close(b.faiss);
-#endif
     bench_memory_free(data, bytes);
     return 0;
 }

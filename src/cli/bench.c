@@ -79,14 +79,9 @@ static int measure(const bench_values *v, inlay_model *model, double open_second
 
 static int run(const void *values) {
     const bench_values *v = values;
-    if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
-    inlay_model_options options;
-    inlay_model_options_init(&options);
-    options.tag_set = v->tag_set;
-    inlay_model *model;
-    inlay_error error;
     double start = seconds_now();
-    if (inlay_model_open(v->model, &options, &model, &error) != INLAY_OK) return report_error(&error);
+    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
+    if (!model) return EXIT_FAILED;
     double open_seconds = seconds_now() - start;
     const inlay_signature *signature = need_signature(model, v->model, v->signature);
     int code = EXIT_FAILED;

@@ -167,13 +167,8 @@ static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) == (v->texts.count > 0))
         return fprintf(stderr, "inlay: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
-    if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
-    inlay_model_options options;
-    inlay_model_options_init(&options);
-    options.tag_set = v->tag_set;
-    inlay_model *model;
-    inlay_error error;
-    if (inlay_model_open(v->model, &options, &model, &error) != INLAY_OK) return report_error(&error);
+    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
+    if (!model) return EXIT_FAILED;
     int code = ask_all(v, model);
     inlay_model_close(model);
     return code;

@@ -50,12 +50,16 @@ static bool save_output(const run_values *v, const inlay_named_tensor *output) {
         return fprintf(stderr, "inlay: %s is there already; --overwrite replaces it\n", path), false;
     inlay_error error;
     if (inlay_tensor_save(output->tensor, path, &error) != INLAY_OK) return report_error(&error), false;
-    char text[4096];
-    snprintf(text, sizeof text, "%s", path);
-    printf("%s: %s ", text, inlay_dtype_name(inlay_tensor_dtype(output->tensor)));
+    printf("%s: %s ", path, inlay_dtype_name(inlay_tensor_dtype(output->tensor)));
     print_dims(stdout, inlay_tensor_dims(output->tensor), inlay_tensor_rank(output->tensor));
     putchar('\n');
     return true;
+}
+
+static bool make_folder(const char *path) {
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
+    fprintf(stderr, "inlay: %s: %s\n", path, strerror(errno));
+    return false;
 }
 
 static int run_signature(const run_values *v, inlay_model *model) {
@@ -65,7 +69,7 @@ static int run_signature(const run_values *v, inlay_model *model) {
     int code = EXIT_FAILED;
     inlay_named_tensor *outputs = calloc(signature->n_outputs ? signature->n_outputs : 1, sizeof *outputs);
     inlay_error error;
-    if (load_inputs(v->inputs, signature, &inputs) && outputs) {
+    if (load_inputs(v->inputs, signature, &inputs) && outputs && make_folder(v->outdir)) {
         for (size_t i = 0; i < signature->n_outputs; i++) outputs[i].key = signature->outputs[i].key;
         if (inlay_model_run(model, v->signature, inputs.items, inputs.count, outputs, signature->n_outputs, &error) ==
             INLAY_OK) {
@@ -85,14 +89,8 @@ static int run_signature(const run_values *v, inlay_model *model) {
 static int run(const void *values) {
     const run_values *v = values;
     if (!v->outdir) return fprintf(stderr, "inlay: --outdir is needed; inlay run --help tells\n"), EXIT_USAGE;
-    if (mkdir(v->outdir, 0777) != 0 && errno != EEXIST) return perror(v->outdir), EXIT_FAILED;
-    if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
-    inlay_model_options options;
-    inlay_model_options_init(&options);
-    options.tag_set = v->tag_set;
-    inlay_model *model;
-    inlay_error error;
-    if (inlay_model_open(v->model, &options, &model, &error) != INLAY_OK) return report_error(&error);
+    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
+    if (!model) return EXIT_FAILED;
     int code = run_signature(v, model);
     inlay_model_close(model);
     return code;

@@ -143,12 +143,8 @@ static int show_json(const show_values *v, inlay_model *model) {
 
 static int run(const void *values) {
     const show_values *v = values;
-    inlay_model_options options;
-    inlay_model_options_init(&options);
-    options.tag_set = v->tag_set;
-    inlay_model *model;
-    inlay_error error;
-    if (inlay_model_open(v->model, &options, &model, &error) != INLAY_OK) return report_error(&error);
+    inlay_model *model = open_model(v->model, v->tag_set, 0);
+    if (!model) return EXIT_FAILED;
     int code = v->signature && !need_signature(model, v->model, v->signature) ? EXIT_FAILED
                : v->json                                                      ? show_json(v, model)
                                                                               : show_plain(v, model);

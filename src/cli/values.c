@@ -55,6 +55,18 @@ void free_inputs(input_list *list) {
     *list = (input_list){0};
 }
 
+inlay_model *open_model(const char *path, const char *tag_set, int64_t threads) {
+    if (threads > 0) inlay_set_threads(threads < 256 ? (int)threads : 256);
+    inlay_model_options options;
+    inlay_model_options_init(&options);
+    options.tag_set = tag_set;
+    inlay_model *model;
+    inlay_error error;
+    if (inlay_model_open(path, &options, &model, &error) == INLAY_OK) return model;
+    report_error(&error);
+    return NULL;
+}
+
 const inlay_signature *need_signature(const inlay_model *model, const char *path, const char *key) {
     const inlay_signature *found = inlay_model_find_signature(model, key);
     if (found) return found;
