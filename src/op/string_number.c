@@ -51,6 +51,7 @@ static inlay_status as_string_prepare(op_node *node, op_setting *s, inlay_error 
         return fail(err, INLAY_INVALID_ARGUMENT, "precision not supported for datatype %s", dtype_name(t));
     if (state->width > MAX_FIELD || precision > MAX_FIELD)
         return fail(err, INLAY_INVALID_ARGUMENT, "a width or precision of more than %d", MAX_FIELD);
+    if (state->width < -1) state->width = -1; /* none, whatever the number */
     state->left = fill[0] == '-';
     if (state->width > -1) snprintf(field, sizeof field, "%lld", (long long)state->width);
     if (precision > -1) snprintf(decimals, sizeof decimals, ".%lld", (long long)precision);

@@ -1,5 +1,7 @@
-/* Ops on texts, tables, ragged and sparse tensors, run without a graph: the first byte picks the op, the rest becomes
- * its attributes and inputs. Whatever they are, an op answers or refuses. */
+/* Ops on texts, ragged tensors and segments, run without a graph: the first byte picks the op, the rest becomes
+ * its attributes and inputs. Whatever they are, an op answers or refuses.
+ * Covers: src/op/string.c src/op/string_split.c src/op/string_join.c src/op/string_number.c src/op/text.c
+ * src/op/ragged.c src/op/segment.c */
 #include "base/num.h"
 #include "op/op.h"
 
@@ -61,13 +63,6 @@ static const char *const ops[] = {
     "SegmentSum",
     "UnsortedSegmentMax",
     "SparseSegmentMean",
-    "SparseToDense",
-    "SparseReshape",
-    "SparseFillEmptyRows",
-    "SparseReorder",
-    "SparseSlice",
-    "SparseTensorDenseMatMul",
-    "SparseReduceSum",
     "ParseExampleV2",
     "UniqueWithCounts",
 };
