@@ -74,7 +74,8 @@ def test_join():
     check(lambda a: RAW.StringJoin(inputs=[a]), b"a")
     check(lambda: RAW.StringJoin(inputs=[]))
     check(lambda a, b: RAW.Add(x=a, y=b), [[b"a", b"b\0"]], [[b"c"], [b""], [b"d"]])
-    check(lambda a, b: RAW.AddV2(x=a, y=b), [b"a", b"b"], b"+")
+    check(lambda a, b: RAW.Add(x=a, y=b), [b"a", b"b"], b"+")
+    check(lambda a, b: RAW.Add(x=a, y=b), b"a", b"b")
 
 
 @pytest.mark.parametrize("axes", [[], [0], [1], [2], [-1], [0, 1], [1, 0], [2, 0, 1], [0, 0], [3], [-3, -1], 1])
