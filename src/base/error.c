@@ -19,11 +19,13 @@ const char *inlay_status_name(inlay_status status) {
 static void copy_escaped(char *out, size_t size, const char *text) {
     size_t used = 0;
     for (; *text && used + 5 <= size; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f)
-            used += (size_t)snprintf(out + used, 5, "\\x%02x", c);
+        unsigned char c = (unsigned char)*text, after = (unsigned char)text[1];
+        bool wide = c == 0xc2 && after >= 0x80 && after < 0xa0; /* U+0080 to U+009F, which terminals obey too */
+        if (c < 0x20 || c == 0x7f || wide)
+            used += (size_t)snprintf(out + used, 5, "\\x%02x", wide ? after : c);
         else
             out[used++] = (char)c;
+        text += wide;
     }
     out[used] = 0;
 }

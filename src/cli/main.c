@@ -77,7 +77,7 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     int code = dispatch(argc, argv);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("inlay: standard output");
         code = EXIT_FAILED;
     }

@@ -1,6 +1,8 @@
 #include "cli/values.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { LINES_AT_ONCE = 256 };
 
@@ -121,26 +123,62 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
     return code;
 }
 
+/* Standard input, read by hand: stdio cannot tell whether the next line would have to be waited for. */
+typedef struct line_reader {
+    char *data;
+    size_t size, capacity, at; /* lines begin at `at` */
+    bool ended;
+} line_reader;
+
+/* Reads more; false when memory is out or the input cannot be read. */
+static bool read_more(line_reader *r) {
+    memmove(r->data, r->data + r->at, r->size - r->at);
+    r->size -= r->at;
+    r->at = 0;
+    if (r->capacity - r->size < 4096) {
+        char *grown = realloc(r->data, r->capacity * 2 + 65536);
+        if (!grown) return fprintf(stderr, "inlay: out of memory\n"), false;
+        r->data = grown;
+        r->capacity = r->capacity * 2 + 65536;
+    }
+    ssize_t n;
+    do n = read(STDIN_FILENO, r->data + r->size, r->capacity - r->size - 1);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return perror("inlay: standard input"), false;
+    r->size += (size_t)n;
+    r->ended = n == 0;
+    return true;
+}
+
+/* The next line without its end, which stays until the next read_more; NULL when there is none yet. */
+static char *take_line(line_reader *r) {
+    char *start = r->data + r->at, *end = r->size > r->at ? memchr(start, '\n', r->size - r->at) : NULL;
+    if (!end && (!r->ended || r->at == r->size)) return NULL;
+    r->at = end ? (size_t)(end - r->data) + 1 : r->size;
+    if (!end) end = r->data + r->size;
+    if (end > start && end[-1] == '\r') end--;
+    *end = 0;
+    return start;
+}
+
+/* Lines that are there are asked together; nobody waits for an answer until more have come. */
 static int ask_lines(const query_values *v, inlay_model *model, printer *p) {
-    char *lines[LINES_AT_ONCE];
-    int code = EXIT_FINE;
+    line_reader r = {.data = malloc(65536), .capacity = 65536};
+    const char *lines[LINES_AT_ONCE];
+    int code = r.data ? EXIT_FINE : EXIT_FAILED;
     for (bool more = true; more && code == EXIT_FINE;) {
         size_t n = 0;
-        while (n < LINES_AT_ONCE) {
-            char *line = NULL;
-            size_t capacity = 0;
-            ssize_t size = getline(&line, &capacity, stdin);
-            if (size < 0) {
-                free(line);
-                more = false;
-                break;
-            }
-            while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
-            lines[n++] = line;
+        while (n < LINES_AT_ONCE && (lines[n] = take_line(&r))) n++;
+        if (n) {
+            code = ask(v, model, NULL, lines, n, p);
+            fflush(stdout);
+        } else if (r.ended) {
+            more = false;
+        } else if (!read_more(&r)) {
+            code = EXIT_FAILED;
         }
-        if (n) code = ask(v, model, NULL, (const char *const *)lines, n, p);
-        for (size_t i = 0; i < n; i++) free(lines[i]);
     }
+    free(r.data);
     return code;
 }
 

@@ -110,11 +110,13 @@ void print_json(FILE *out, const char *text, size_t size) {
 
 void print_plain(FILE *out, const char *text, size_t size) {
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\x%02x", c);
+        unsigned char c = (unsigned char)text[i], after = i + 1 < size ? (unsigned char)text[i + 1] : 0;
+        bool wide = c == 0xc2 && after >= 0x80 && after < 0xa0; /* U+0080 to U+009F, which terminals obey too */
+        if (c < 0x20 || c == 0x7f || wide)
+            fprintf(out, "\\x%02x", wide ? after : c);
         else
             putc(c, out);
+        i += wide;
     }
 }
 

@@ -1,6 +1,9 @@
 """Encoding: a vector a line, in shards that appear whole, resumed where it was stopped."""
 
+import json
+import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -70,6 +73,29 @@ def test_another_input_is_refused(inlay, lines, tmp_path):
     inlay.fails("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "full", saying="holds files")
 
 
+def test_shards_of_an_extractor_that_changed_are_not_gone_on_with(inlay, lines, tmp_path):
+    shutil.copytree(EXTRACTOR, tmp_path / "extractor")
+    inlay.ok("encode", tmp_path / "extractor", "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", 1000)
+    (tmp_path / "a/shard-00002.npy").unlink()
+    os.utime(tmp_path / "extractor/variables/variables.index", ns=(1, 1))
+    inlay.fails("encode", tmp_path / "extractor", "--lines", lines, "-o", tmp_path / "a", "--rows-per-shard", 1000,
+                saying="shards of another extractor")
+
+
+def test_arrays_as_inputs(inlay, tmp_path):
+    np.save(tmp_path / "u.npy", np.array(WORDS))
+    (tmp_path / "t.json").write_text(json.dumps(WORDS))
+    (tmp_path / "t.txt").write_text("\n".join(WORDS))
+    for flag, source in (("--inputs", f"text={tmp_path / 'u.npy'}"), ("--inputs", f"text={tmp_path / 't.json'}"),
+                         ("--lines", tmp_path / "t.txt")):
+        folder = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
+        inlay.ok("encode", EXTRACTOR, flag, source, "--feature", "embedding", "--batch", 5, "-o", folder)
+        got = shards(folder)[0]
+        assert got.shape == (len(WORDS), 128)
+        assert flag == "--inputs" or (got == before).all()
+        before = got
+
+
 def test_no_lines_make_no_shards(inlay, tmp_path):
     (tmp_path / "empty.txt").write_text("")
     assert "0 rows" in inlay.ok("encode", EXTRACTOR, "--lines", tmp_path / "empty.txt", "-o", tmp_path / "a")
@@ -78,5 +104,7 @@ def test_no_lines_make_no_shards(inlay, tmp_path):
 def test_mistakes(inlay, lines, tmp_path):
     inlay.fails("encode", tmp_path / "no", "--lines", lines, "-o", tmp_path / "a", saying="no")
     inlay.fails("encode", EXTRACTOR, "--lines", tmp_path / "missing", "-o", tmp_path / "a", saying="missing")
-    inlay.fails("encode", EXTRACTOR, "--lines", lines, "--feature", "x", "-o", tmp_path / "a", saying="no output x")
+    inlay.fails("encode", EXTRACTOR, "--lines", lines, "--feature", "x", "-o", tmp_path / "a", saying="no output x; its outputs: embedding")
+    inlay.fails("encode", EXTRACTOR, "--lines", lines, "--signature", "x", "-o", tmp_path / "a",
+                saying="no signature x; the signatures: serving_default")
     inlay.fails("encode", EXTRACTOR, "-o", tmp_path / "a", saying="--lines or --inputs", code=2)

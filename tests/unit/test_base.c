@@ -12,6 +12,10 @@ static void messages_escape_control_characters(void **state) {
     assert_int_equal(INLAY_DATA_LOSS, fail_at(&err, INLAY_DATA_LOSS, "a\nb", 7, "bad %s", "\x1b[31m"));
     assert_string_equal(err.message, "a\\x0ab: bad \\x1b[31m (at byte 7)");
     assert_int_equal(err.offset, 7);
+    fail(&err, INLAY_DATA_LOSS, "%s",
+         "\xc3\xbc\xc2\x9b"
+         "1m\xc2\xa0");
+    assert_string_equal(err.message, "\xc3\xbc\\x9b1m\xc2\xa0");
 }
 
 static void an_error_names_the_first_node_only(void **state) {
