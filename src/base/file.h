@@ -108,9 +108,11 @@ inlay_status file_sync_folder(const char *path, inlay_error *err);
 typedef struct staging {
     char *path;   /* the folder to fill */
     char *target; /* where it goes */
+    int lock;     /* descriptor of the folder, locked as a sign of life, plus 1; 0: none */
 } staging;
 
-/* Makes an empty folder beside TARGET, on the same file system, with the modes that umask gives. */
+/* Makes an empty folder beside TARGET, on the same file system, with the modes that umask gives. What calls that were
+ * killed left for TARGET goes. */
 inlay_status staging_begin(const char *target, staging *out, inlay_error *err);
 
 /* Syncs what is in it and renames it to its target. REPLACE false: ALREADY_EXISTS when the target is there. REPLACE
@@ -118,5 +120,9 @@ inlay_status staging_begin(const char *target, staging *out, inlay_error *err);
  * it was. *sync_seconds (may be NULL) is the time that syncing took. */
 inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inlay_error *err);
 void staging_abandon(staging *s); /* removes the folder; fine after commit or when never begun (zeroed) */
+
+/* file_leftovers.c: removes folders ".NAME.inlay-PID-N" beside the target which nobody has locked. */
+void staging_sweep(const staging *s);
+int file_lock_folder(const char *path); /* a descriptor that holds the lock until it is closed; -1 when there is none */
 
 #endif

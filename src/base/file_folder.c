@@ -101,7 +101,11 @@ inlay_status staging_begin(const char *target, staging *out, inlay_error *err) {
                  i);
         inlay_error mkdir_error;
         status = file_make_folder(out->path, &mkdir_error);
-        if (status == INLAY_OK) return INLAY_OK;
+        if (status == INLAY_OK) {
+            out->lock = file_lock_folder(out->path) + 1;
+            staging_sweep(out);
+            return INLAY_OK;
+        }
         if (status == INLAY_ALREADY_EXISTS && i < 1000)
             status = INLAY_OK;
         else if (err)
@@ -141,6 +145,7 @@ static inlay_status rename_folder(const staging *s, unsigned flags, inlay_error 
 }
 
 static void release(staging *s) {
+    if (s->lock) close(s->lock - 1);
     mem_free(s->path);
     mem_free(s->target);
     *s = (staging){0};

@@ -1,9 +1,14 @@
 """Every write of `inlay fuse` is killed, refused or cut short: nothing is left, or the whole model, and one clear error."""
 
+import json
+import random
 import shutil
+import subprocess
+import time
 
+import numpy as np
 import pytest
-from conftest import needs, one_line, tree
+from conftest import FULL, needs, one_line, tree
 
 pytestmark = needs("fuse")
 INPUTS = ("shards", "labels.txt", "query.npy", "model")
@@ -106,3 +111,70 @@ def test_a_killed_move_loses_no_shard(debug_inlay, tmp_path, shards, whole):
             (shards / name).write_bytes(data)
     else:
         pytest.fail("the fault never failed to hit")
+
+
+ROUNDS = 150 if FULL else 40
+
+
+def kill_at(seconds, command):
+    """Whether COMMAND was still running when it was killed after SECONDS."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return True
+        assert process.returncode == 0, errors
+    return False
+
+
+@pytest.fixture
+def large_shards(tmp_path):
+    """24 MiB in three files: long enough to be killed in the middle of reading and copying."""
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    generator = np.random.default_rng(2)
+    for i in range(3):
+        np.save(folder / f"{i}.npy", generator.standard_normal((1 << 15, 64), np.float32))
+    (tmp_path / "labels.txt").write_text("a label\n" * (3 << 15))
+    return folder
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["new", "replaced"])
+def test_a_process_killed_at_any_moment_leaves_nothing_or_the_whole_model(inlay, tmp_path, large_shards, force):
+    """And the next call to the same target works, whatever the last one left, and clears it away."""
+    target = tmp_path / "model"
+    command = [inlay.path, "fuse", "--embeddings", large_shards, "--labels", tmp_path / "labels.txt", "--shards", "copy",
+               "-o", target]
+    source = tree(large_shards)
+    start = time.monotonic()
+    assert not kill_at(60, command)
+    took = time.monotonic() - start
+    whole, allowed = tree(target), [{}]
+    if force:
+        shutil.rmtree(target)
+        assert not kill_at(60, [*command, "--metric", "l2"])
+        allowed = [tree(target)]
+        shutil.copytree(target, tmp_path / "model.old")
+        command.append("--force")
+    else:
+        shutil.rmtree(target)
+    moments, killed, left = random.Random(3), 0, set()
+    for _ in range(ROUNDS):
+        killed += kill_at(moments.uniform(0, 1.2 * took), command)
+        files = tree(target)
+        new = same_model(files, whole)
+        assert new or any(same_model(files, old) for old in allowed), "part of a model is left"
+        if files:
+            json.loads(files["assets.extra/inlay.json"])
+        left.update(leftovers(tmp_path))
+        if new:
+            shutil.rmtree(target)
+            if force:
+                shutil.copytree(tmp_path / "model.old", target)
+    assert tree(large_shards) == source
+    assert killed > ROUNDS / 4 and any(name.startswith(".model.inlay-") for name in left)
+    assert not kill_at(60, command)
+    assert same_model(tree(target), whole)
+    assert [name for name in leftovers(tmp_path) if name != "model.old"] == []

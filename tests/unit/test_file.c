@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- the fault hook: fails or shortens operation number `at`, and remembers what was asked */
 
@@ -441,6 +443,55 @@ static void an_abandoned_stage_leaves_nothing(void **state) {
     staging_abandon(&(staging){0});
 }
 
+/* A folder with a file in it, as a call leaves that is killed. */
+static void make_leftover(void **state, const char *name) {
+    char file[1200];
+    inlay_error err;
+    assert_ok(file_make_folder(scratch_path(state, name), &err), &err);
+    snprintf(file, sizeof file, "%s/file", scratch_path(state, name));
+    assert_ok(file_write_all(file, FILE_DIRECT, bytes_of("x"), &err), &err);
+}
+
+static void what_a_killed_call_left_goes_and_nothing_else(void **state) {
+    enum { NOBODY = 999999999 }; /* no process has this number: Linux ends at 2^22 */
+    char own[64], old[64], locked[64];
+    snprintf(own, sizeof own, ".model.inlay-%ld-7", (long)getpid());
+    snprintf(old, sizeof old, ".model.inlay-%ld-8", (long)getpid());
+    snprintf(locked, sizeof locked, ".model.inlay-%d-9", NOBODY);
+    const struct {
+        const char *name;
+        bool stays;
+    } cases[] = {
+        {".model.inlay-999999999-0", false},
+        {".model.inlay-999999999-12", false},
+        {old, false},
+        {own, true},
+        {locked, true},
+        {".model.inlay-999999999-", true},
+        {".model.inlay-999999999-1x", true},
+        {".model.inlay-9999999999999999999-1", true},
+        {".model.inlay-x-1", true},
+        {".model2.inlay-999999999-0", true},
+        {"model.inlay-999999999-0", true},
+    };
+    size_t n = sizeof cases / sizeof *cases, stay = 0;
+    for (size_t i = 0; i < n; i++) make_leftover(state, cases[i].name);
+    struct timespec past[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    assert_int_equal(0, utimensat(AT_FDCWD, scratch_path(state, old), past, 0));
+    assert_int_equal(0, symlink("model2", scratch_path(state, ".model.inlay-999999999-3")));
+    int lock = file_lock_folder(scratch_path(state, locked));
+    assert_true(lock >= 0);
+    staging s;
+    stage(scratch_path(state, "model"), "one", &s);
+    staging_abandon(&s);
+    close(lock);
+    for (size_t i = 0; i < n; i++) {
+        if (file_exists(scratch_path(state, cases[i].name)) != cases[i].stays) fail_msg("%s", cases[i].name);
+        stay += cases[i].stays;
+    }
+    assert_int_equal(stay + 1, scratch_count(state));
+}
+
 static void a_target_needs_a_name(void **state) {
     inlay_error err;
     static const char *const names[] = {"", "/", ".", "..", "a/..", "a/.", "///"};
@@ -543,6 +594,7 @@ int main(void) {
         test(a_staged_folder_appears_whole),
         test(an_existing_target_is_kept_unless_replaced),
         test(an_abandoned_stage_leaves_nothing),
+        test(what_a_killed_call_left_goes_and_nothing_else),
         test(a_target_needs_a_name),
         test(a_fault_leaves_the_old_folder_or_the_new),
         test(a_plain_rename_will_do_where_there_are_no_flags),
