@@ -118,9 +118,6 @@ static void print_report(const fuse_values *v, const inlay_fuse_report *r) {
     if (r->non_finite_rows)
         printf("%lld row%s not finite, the first is row %lld\n", (long long)r->non_finite_rows,
                r->non_finite_rows == 1 ? " is" : "s are", (long long)r->first_non_finite_row);
-    if (r->hard_linked && v->shards != INLAY_LINK_MOVE)
-        printf("note: the model shares its bytes with the hard-linked sources; np.save over one of them would destroy "
-               "the model (--shards copy is safe)\n");
 }
 
 static inlay_dtype dtype_named(const char *name) {

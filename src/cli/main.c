@@ -31,9 +31,19 @@ static void on_sigbus(int number, siginfo_t *info, void *context) {
     _exit(EXIT_FAILED);
 }
 
+/* Warnings wait until the command has said what it did; notes are told at once. */
+static char warnings[4096];
+
 static void print_note(void *user, inlay_log_level level, const char *line) {
     (void)user;
-    fprintf(stderr, "inlay: %s%s\n", level == INLAY_LOG_WARNING ? "warning: " : "", line);
+    flockfile(stderr); /* any thread may come here */
+    end_progress();
+    size_t used = strlen(warnings), size = strlen(line);
+    if (level == INLAY_LOG_WARNING && used + size + 20 < sizeof warnings)
+        snprintf(warnings + used, sizeof warnings - used, "inlay: warning: %s\n", line);
+    else
+        fprintf(stderr, "inlay: %s%s\n", level == INLAY_LOG_WARNING ? "warning: " : "", line);
+    funlockfile(stderr);
 }
 
 static int unknown_command(const char *name) {
@@ -81,5 +91,6 @@ int main(int argc, char **argv) {
         perror("inlay: standard output");
         code = EXIT_FAILED;
     }
+    fputs(warnings, stderr);
     return code;
 }

@@ -290,7 +290,13 @@ inlay_status fuse(const inlay_fuse_options *o, inlay_fuse_report *report, inlay_
     report->write_seconds = written - start;
     TRY_TO(done, staging_commit(&j.stage, o->force, &sync_seconds, err));
     report->sync_seconds = sync_seconds;
-    if (o->link == INLAY_LINK_MOVE) status = remove_sources(&j, err);
+    if (o->link == INLAY_LINK_MOVE)
+        status = remove_sources(&j, err);
+    else if (report->hard_linked)
+        log_note(INLAY_LOG_WARNING,
+                 "%s: the model shares its bytes with the hard-linked sources; np.save over one of "
+                 "them would destroy the model (--shards copy is safe)",
+                 o->output);
 done:
     fuse_data_free(&j.data);
     staging_abandon(&j.stage);

@@ -104,7 +104,8 @@ static inlay_status pass_placed(fuse_data *d, fuse_file *f, const char *path, in
     if (f->done == INLAY_LINK_HARD) d->hard_linked++;
     if (f->done == INLAY_LINK_COPY) d->copied++;
     file_map *map;
-    TRY(file_map_open(path, false, &map, err));
+    /* What is linked is read by the name that the user knows, should it be cut under us. */
+    TRY(file_map_open(f->done == INLAY_LINK_HARD ? f->source->path : path, false, &map, err));
     inlay_status status;
     if (map->size < f->source->offset || map->size - f->source->offset < f->source->size)
         status = fail_at(err, INLAY_FAILED_PRECONDITION, f->source->path, -1, "became shorter since it was opened");

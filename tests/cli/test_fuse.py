@@ -182,13 +182,14 @@ def test_a_hard_link_is_told_and_changes_nothing_of_the_source(inlay, tmp_path, 
     path.chmod(0o400)
     os.utime(path, ns=(10**18, 10**18 + 7))
     before = path.stat()
-    shown = inlay.ok("fuse", "--embeddings", path, "--shards", "link", "-o", tmp_path / "model")
+    done = inlay("fuse", "--embeddings", path, "--shards", "link", "-o", tmp_path / "model", "--json")
     after = path.stat()
-    assert "1 hard-linked" in shown and "np.save" in shown and "--shards copy is safe" in shown
+    assert json.loads(done.stdout)["hard_linked"] == 1
+    assert "np.save" in done.stderr and "--shards copy is safe" in done.stderr
     assert after.st_nlink == 2
     assert (after.st_mode, after.st_mtime_ns, after.st_size) == (before.st_mode, before.st_mtime_ns, before.st_size)
-    shown = inlay.ok("fuse", "--embeddings", path, "--shards", "copy", "-o", tmp_path / "copy")
-    assert "1 copied" in shown and "np.save" not in shown and path.stat().st_nlink == 2
+    done = inlay("fuse", "--embeddings", path, "--shards", "copy", "-o", tmp_path / "copy")
+    assert "1 copied" in done.stdout and not done.stderr and path.stat().st_nlink == 2
 
 
 def test_moving_says_what_stays(inlay, tmp_path, rows):
