@@ -275,7 +275,7 @@ inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix
         bool taken = o->make_default || strcmp(o->name, "serving_default") == 0;
         e->feature_signature = taken ? "features" : "serving_default";
         TRY(open_frozen(o, a, e, err));
-        TRY(fuse_check_feature(e, dim, a, err));
+        TRY(fuse_check_feature(e, dim, source, a, err));
         return check_free(e, o, prefix, err);
     }
     if (o->n_graph_inputs || o->graph_output)

@@ -16,7 +16,7 @@ inlay_status fuse_read_objects(fuse_extractor *e, const char *prefix, arena *a, 
 
 /* fuse_trial.c: a frozen graph does not say the shape of its output, so it is run on a batch of none, where our runtime
  * has its ops and the shapes of its inputs are known. INVALID_ARGUMENT when the output is not float32 [batch, DIM]. */
-inlay_status fuse_check_feature(const fuse_extractor *e, int64_t dim, arena *a, inlay_error *err);
+inlay_status fuse_check_feature(const fuse_extractor *e, int64_t dim, const char *source, arena *a, inlay_error *err);
 
 /* The NodeDef called NAME; data NULL when there is none. */
 inlay_status fuse_find_node(const fuse_extractor *e, bytes name, bytes *out, inlay_error *err);

@@ -35,7 +35,7 @@ static tensor *run_trial(const fuse_extractor *e, const char *path, inlay_named_
     return good ? fetch.tensor : NULL;
 }
 
-inlay_status fuse_check_feature(const fuse_extractor *e, int64_t dim, arena *a, inlay_error *err) {
+inlay_status fuse_check_feature(const fuse_extractor *e, int64_t dim, const char *source, arena *a, inlay_error *err) {
     inlay_named_tensor *feeds = arena_zalloc(a, e->n_inputs + 1, sizeof *feeds);
     if (!feeds) return fail_memory(err);
     tensor *found = run_trial(e, e->model->path, feeds);
@@ -48,8 +48,8 @@ inlay_status fuse_check_feature(const fuse_extractor *e, int64_t dim, arena *a, 
                          e->feature.name, dtype_name(found->type), shape_text(&found->dims, text));
     else if (dim >= 0 && found->dims.dims[1] != dim)
         status = fail_at(err, INLAY_INVALID_ARGUMENT, e->model->path, -1,
-                         "output %s has dimension %lld, the stored rows have %lld", e->feature.name,
-                         (long long)found->dims.dims[1], (long long)dim);
+                         "output %s has dimension %lld, the rows of %s have %lld", e->feature.name,
+                         (long long)found->dims.dims[1], source, (long long)dim);
     tensor_release(found);
     return status;
 }

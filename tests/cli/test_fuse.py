@@ -311,9 +311,10 @@ def test_names_that_are_taken(inlay, bad):
     inlay.fails(*again, saying="a signature called search; choose another name")
     inlay.ok(*again, "--name", "other")
     graph = ROOT / "tests/data/graphs/frozen/graph.pb"
+    np.save(bad / "16.npy", np.ones((3, 16), np.float32))
     shutil.copy(graph, bad / "graph.pb")
-    inlay.fails("fuse", bad / "graph.pb", "--input", "k=x:0", "--output", "y:0", "--embeddings", bad / "a.npy", "-o",
-                bad / "frozen", saying="an input called k")
+    inlay.fails("fuse", bad / "graph.pb", "--input", "k=x:0", "--output", "y:0", "--embeddings", bad / "16.npy",
+                "-o", bad / "frozen", saying="an input called k")
 
 
 def test_targets(inlay, bad):
