@@ -163,6 +163,6 @@ def save_frozen(tmp_path_factory):
 def test_the_feature_of_a_frozen_graph_must_fit(inlay, frozen, tmp_path, output, dim, message):
     np.save(tmp_path / "rows.npy", np.ones((9, dim), np.float32))
     with pytest.raises(AssertionError, match=message):
-        inlay("fuse", frozen, "--input", "x=x:0", "--input", "text=text:0", "--graph-output", output,
+        inlay("fuse", frozen, "--input", "x=x:0", "--input", "text=text:0", "--output", output,
               "--embeddings", tmp_path / "rows.npy", "-o", tmp_path / "model")
     assert not (tmp_path / "model").exists()
