@@ -79,7 +79,7 @@ static void put_handle(buffer *b, uint64_t offset, uint64_t size) {
 }
 
 static void flush(sstable_writer *w) {
-    if (w->data.entries.size == 0) return;
+    if (w->data.entries.size == 0 && !w->data.entries.failed) return; /* what failed must not look like nothing */
     write_block(w, &w->data, &w->offset, &w->size);
     w->pending = true;
 }
