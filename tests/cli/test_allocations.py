@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from conftest import FULL, PROGRAM, needs, one_line, tree
 
@@ -57,8 +58,19 @@ def model(inlay, tmp_path, shards):
     return tmp_path / "made"
 
 
-def test_fuse(tmp_path, shards):
+DATA = pathlib.Path(__file__).parents[1] / "data"
+EXTRACTORS = {"none": [], "frozen": [DATA / "graphs/frozen/graph.pb", "--input", "x=x:0", "--output", "y:0"],
+              "tf1": [DATA / "saved_models/tf1"], "tf2": [DATA / "saved_models/tf2_text"]}
+
+
+@pytest.mark.parametrize("kind", EXTRACTORS)
+def test_fuse(tmp_path, kind):
     target, seen = tmp_path / "model", []
+    (tmp_path / "shards").mkdir()
+    rows = np.random.default_rng(1).standard_normal((7, 16)).astype(np.float32)
+    np.save(tmp_path / "shards/0.npy", rows[:5])
+    np.save(tmp_path / "shards/1.npy", rows[5:])
+    (tmp_path / "labels.txt").write_text("one\ntwo\nthree\nvier\nf\u00fcnf\n\nseven\n", encoding="utf-8")
 
     def check(done, number):
         files = tree(target)
@@ -72,7 +84,7 @@ def test_fuse(tmp_path, shards):
         left = [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
         assert not left, f"allocation {number} left {left}"
 
-    check_every_allocation(["fuse", "--embeddings", shards, "--labels", tmp_path / "labels.txt", "-o", target,
+    check_every_allocation(["fuse", *EXTRACTORS[kind], "--embeddings", tmp_path / "shards", "--labels", tmp_path / "labels.txt", "-o", target,
                             "--shards", "copy"], tmp_path, check, lambda: shutil.rmtree(target, ignore_errors=True))
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from conftest import tree
 
 BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", "build/debug")).resolve()
 DATA = pathlib.Path(__file__).parents[1] / "data"
@@ -36,6 +37,7 @@ def test_one_error_and_nothing_left(tmp_path, command, inputs):
     out.mkdir()
     done, total = run_failing(0, args, tmp_path)
     assert done.returncode == 0 and total > 10, done.stderr
+    written = tree(out)
     failures = 0
     for number in sorted(set(range(1, min(total, 150) + 1)) | set(range(1, total + 1, max(1, total // 100)))):
         shutil.rmtree(out)
@@ -44,6 +46,7 @@ def test_one_error_and_nothing_left(tmp_path, command, inputs):
         assert failed.returncode in (0, 1), f"allocation {number} of {total}: {failed.returncode}: {failed.stderr}"
         if failed.returncode == 0:
             assert failed.stdout == done.stdout
+            assert tree(out) == written, f"allocation {number} of {total} wrote other files"
             continue
         failures += 1
         assert failed.stderr.startswith("RESOURCE_EXHAUSTED") and failed.stderr.count("\n") == 1, failed.stderr
