@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The note that says what a folder of shards was made of, so that a second call goes on only where it is the same.
  * Hidden: fuse does not take it for a shard. */
@@ -26,6 +27,7 @@ typedef struct encode_job {
     const char *feature;
     encode_input input;
     int64_t dim; /* -1 until the first batch is there */
+    int lock;    /* descriptor of the folder while this call has it for its own; -1: none */
     progress report;
 } encode_job;
 
@@ -274,6 +276,24 @@ done:
     return status;
 }
 
+/* What is half written in a folder that nobody else has locked was left by a call that was killed. */
+static inlay_status sweep_folder(encode_job *j, inlay_error *err) {
+    file_names names;
+    j->lock = file_lock_folder(j->o->output);
+    if (j->lock < 0) return INLAY_OK;
+    TRY(file_list(j->o->output, &names, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        const char *name = names.names[i];
+        if (strncmp(name, ".shard-", 7) != 0 || !strstr(name, ".npy.inlay-")) continue;
+        char *path = path_join(j->o->output, name);
+        status = path ? file_remove(path, err) : fail_memory(err);
+        mem_free(path);
+    }
+    file_names_free(&names);
+    return status;
+}
+
 static inlay_status check_options(const inlay_encode_options *o, inlay_error *err) {
     if (!o->extractor || !o->output)
         return fail(err, INLAY_INVALID_ARGUMENT, "an extractor and an output folder are needed");
@@ -285,7 +305,7 @@ static inlay_status check_options(const inlay_encode_options *o, inlay_error *er
 }
 
 inlay_status encode(const inlay_encode_options *o, inlay_encode_report *report, inlay_error *err) {
-    encode_job j = {.o = o, .dim = -1};
+    encode_job j = {.o = o, .dim = -1, .lock = -1};
     inlay_encode_report unused;
     if (!report) report = &unused;
     *report = (inlay_encode_report){0};
@@ -299,12 +319,14 @@ inlay_status encode(const inlay_encode_options *o, inlay_encode_report *report, 
     TRY_TO(done, pick_feature(&j, err));
     TRY_TO(done, encode_input_open(o, j.signature, &j.input, err));
     TRY_TO(done, claim_folder(&j, err));
+    TRY_TO(done, sweep_folder(&j, err));
     progress_start(&j.report, o->progress, o->progress_user, "encoding", (uint64_t)j.input.rows);
     TRY_TO(done, write_shards(&j, report, err));
     report->rows = j.input.rows;
     report->dim = j.dim < 0 ? 0 : j.dim;
     report->seconds = seconds_now() - start;
 done:
+    if (j.lock >= 0) close(j.lock);
     encode_input_close(&j.input);
     model_close(j.m);
     return status;

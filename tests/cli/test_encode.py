@@ -59,8 +59,11 @@ def test_a_killed_call_is_resumed(inlay, lines, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert all(len(s) == 50 for s in shards(tmp_path / "a")[:-1])
+    (tmp_path / "a/.shard-00007.npy.inlay-1-0").write_bytes(b"half")
     inlay.ok(*command[1:])
     inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "b")
+    hidden = [p.name for p in (tmp_path / "a").iterdir() if p.name.startswith(".")]
+    assert hidden == [".inlay-encode"], hidden
     np.testing.assert_allclose(np.concatenate(shards(tmp_path / "a")), shards(tmp_path / "b")[0], atol=1e-6)
 
 

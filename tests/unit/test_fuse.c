@@ -370,6 +370,35 @@ static void moving_across_file_systems_removes_only_what_was_copied_well(void **
     }
 }
 
+/* Spoils a row of the staged model when its graph is written, which comes behind the rows. */
+static int spoil_a_row(void *user, const char *operation, const char *path, size_t *size) {
+    (void)user, (void)size;
+    const char *graph = strstr(path, "/saved_model.pb");
+    if (strcmp(operation, "open") != 0 || !graph) return 0;
+    char shard[1300];
+    snprintf(shard, sizeof shard, "%.*s/variables/variables.data-00001-of-00002", (int)(graph - path), path);
+    FILE *f = fopen(shard, "r+b");
+    assert_non_null(f);
+    fseek(f, 130, SEEK_SET);
+    fputc('x', f);
+    fclose(f);
+    return 0;
+}
+
+static void a_check_finds_a_row_that_is_not_what_was_read(void **state) {
+    const char *path = make_shard(state, "a.npy", 10, 2);
+    inlay_fuse_options o = options_for(&path, 1, kept_path(state, "model"));
+    o.link = INLAY_LINK_COPY;
+    o.check_rows = 10;
+    inlay_error err;
+    fault_set(spoil_a_row, NULL);
+    inlay_status status = fuse(&o, NULL, &err);
+    fault_set(NULL, NULL);
+    assert_int_equal(status, INLAY_DATA_LOSS);
+    assert_contains(err.message, "variables.data-00001-of-00002");
+    assert_false(file_exists(o.output));
+}
+
 static void force_replaces_a_model(void **state) {
     const char *first = make_shard(state, "a.npy", 10, 2), *second = make_shard(state, "b.npy", 20, 2);
     inlay_fuse_options o = options_for(&first, 1, kept_path(state, "model"));
@@ -452,6 +481,7 @@ int main(void) {
         IN_SCRATCH(moving_leaves_the_model_only),
         IN_SCRATCH(moving_keeps_what_is_not_whole_in_the_model),
         IN_SCRATCH(moving_across_file_systems_removes_only_what_was_copied_well),
+        IN_SCRATCH(a_check_finds_a_row_that_is_not_what_was_read),
         IN_SCRATCH(force_replaces_a_model),
         IN_SCRATCH(a_model_is_fused_again_under_another_name),
     };
