@@ -23,12 +23,17 @@ static uint32_t multiply(uint32_t a, uint32_t b) {
     return product;
 }
 
-/* Appending n bytes multiplies by x^(8n); that power by repeated squaring. */
+/* x^(8 * 2^i): the powers that a length's bits stand for. They repeat, since x^(2^31) = x modulo this polynomial. */
+static const uint32_t powers[31] = {
+    0x00800000, 0x00008000, 0x82f63b78, 0x6ea2d55c, 0x18b8ea18, 0x510ac59a, 0xb82be955, 0xb8fdb1e7,
+    0x88e56f72, 0x74c360a4, 0xe4172b16, 0x0d65762a, 0x35d73a62, 0x28461564, 0xbf455269, 0xe2ea32dc,
+    0xfe7740e6, 0xf946610b, 0x3c204f8f, 0x538586e3, 0x59726915, 0x734d5309, 0xbc1ac763, 0x7d0722cc,
+    0xd289cabe, 0xe94ca9bc, 0x05b74f3f, 0xa51e1f42, 0x40000000, 0x20000000, 0x08000000,
+};
+
+/* Appending n bytes multiplies by x^(8n). */
 uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b) {
-    uint32_t square = 0x00800000u; /* x^8 */
-    for (; size_b; size_b >>= 1) {
-        if (size_b & 1) crc_a = multiply(square, crc_a);
-        square = multiply(square, square);
-    }
+    for (size_t i = 0; size_b; size_b >>= 1, i++)
+        if (size_b & 1) crc_a = multiply(powers[i % 31], crc_a);
     return crc_a ^ crc_b;
 }
