@@ -81,7 +81,8 @@ inlay_status file_append(file_writer *w, const void *data, size_t size, inlay_er
 /* Overwrites bytes that were appended before. */
 inlay_status file_patch(file_writer *w, uint64_t offset, const void *data, size_t size, inlay_error *err);
 uint64_t file_position(const file_writer *w); /* bytes appended so far */
-/* Flushes, syncs, renames. W is gone afterwards, whatever the result; on failure PATH is as it was. */
+/* Flushes, syncs, renames. W is gone afterwards, whatever the result. On failure PATH is as it was, or, when only the
+ * sync of its folder failed, whole and new. */
 inlay_status file_commit(file_writer *w, inlay_error *err);
 void file_abandon(file_writer *w); /* nothing remains; NULL is fine */
 

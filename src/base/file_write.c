@@ -128,8 +128,8 @@ inlay_status file_commit(file_writer *w, inlay_error *err) {
     inlay_status status = parent ? flush(w, err) : fail_memory(err);
     if (status == INLAY_OK && atomic && checked_sync(w->fd, w->path) != 0)
         status = fail_errno(err, errno, w->path, "sync");
-    if (status == INLAY_OK && close(w->fd) != 0) status = fail_errno(err, errno, w->path, "close");
-    if (status == INLAY_OK) w->fd = -1;
+    if (close(w->fd) != 0 && status == INLAY_OK) status = fail_errno(err, errno, w->path, "close");
+    w->fd = -1;
     if (status == INLAY_OK && atomic) status = file_rename(w->writing, w->path, err);
     bool keep = status == INLAY_OK;
     if (keep && atomic) status = file_sync_folder(parent, err);
