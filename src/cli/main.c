@@ -81,6 +81,7 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of the write like a full disk */
     inlay_set_log(print_note, NULL);
     if (argc < 2) {
         print_overview(stderr);

@@ -57,6 +57,7 @@ static int show_plain(const show_values *v, inlay_model *model) {
     }
     if (v->signature) return EXIT_FINE;
     size_t n = inlay_model_variable_count(model);
+    if (n + inlay_model_signature_count(model) == 0) printf("no signatures and no variables\n");
     uint64_t total = 0;
     inlay_variable x;
     for (size_t i = 0; i < n; i++)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import resource
 import shutil
 import struct
+import subprocess
 
 import numpy as np
 import pytest
@@ -235,6 +237,16 @@ def test_umask_is_honoured(inlay, tmp_path, rows):
     for folder, _, files in os.walk(tmp_path / "model"):
         assert os.stat(folder).st_mode & 0o777 == 0o750
         assert all(os.stat(os.path.join(folder, name)).st_mode & 0o777 == 0o640 for name in files)
+
+
+def test_a_file_size_limit_ends_in_an_error(inlay, tmp_path, rows):
+    np.save(tmp_path / "a.npy", np.concatenate([rows] * 1000))
+    done = subprocess.run([inlay.path, "fuse", "--embeddings", tmp_path / "a.npy", "--shards", "copy", "-o", tmp_path / "model"],
+                          capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert "File too large" in done.stderr
+    assert os.listdir(tmp_path) == ["a.npy"]
 
 
 # ---- what is refused

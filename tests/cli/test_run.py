@@ -98,6 +98,11 @@ def test_show_tells_signatures_and_variables(inlay, model):
     assert "_InlaySearch" in optimized and "TopKV2" not in optimized
 
 
+def test_a_graph_alone_has_nothing_to_show(inlay):
+    graph = ROOT / "tests/data/graphs/frozen/graph.pb"
+    assert inlay.ok("show", graph) == "no signatures and no variables\n"
+
+
 def test_a_line_is_answered_before_the_next_is_there(inlay, model):
     command = [inlay.path, "query", model, "--text", "-", "--k", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
