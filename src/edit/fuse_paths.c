@@ -34,6 +34,8 @@ static inlay_status check_apart(const char *target, const char *other, inlay_err
 
 inlay_status fuse_check_target(const inlay_fuse_options *o, const shard_list *sources, inlay_error *err) {
     if (o->extractor) TRY(check_apart(o->output, o->extractor, err));
+    if (o->labels) TRY(check_apart(o->output, o->labels, err));
+    if (o->ids) TRY(check_apart(o->output, o->ids, err));
     for (size_t i = 0; i < o->n_embeddings; i++) {
         file_info info;
         inlay_error ignored;

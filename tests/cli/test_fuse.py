@@ -341,6 +341,8 @@ def test_targets(inlay, bad):
         inlay.fails("fuse", bad / "model", *a, bad / target, "--force", "--name", "x", saying="lies inside what it is made from")
     inlay.fails("fuse", "--embeddings", f"{bad / 'model'}#inlay_search/rows_0", "-o", bad / "model", "--force",
                 saying="lies inside what it is made from")
+    (bad / "model/labels.txt").write_text("x\n" * 20)
+    inlay.fails("fuse", *a, bad / "model", "--force", "--labels", bad / "model/labels.txt", saying="lies inside what it is made from")
     (bad / "link").symlink_to("model")
     inlay.fails("fuse", bad / "link", *a, bad / "model", "--force", "--name", "x", saying="lies inside what it is made from")
 
