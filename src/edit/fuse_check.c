@@ -80,7 +80,7 @@ static double exact_score(const search_view *v, const search_chunk *c, int64_t r
     } else if (v->metric == SEARCH_COSINE) {
         score = own == 0 || other == 0 ? 0 : dot / sqrt(own * other);
     }
-    return isnan(score) ? -INFINITY : score;
+    return isnan(score) ? -INFINITY : (double)(float)score; /* beyond float32 all are infinite alike */
 }
 
 static const search_chunk *chunk_of(const search_view *v, int64_t row) {

@@ -140,6 +140,14 @@ def test_rows_that_are_not_finite_give_defined_answers(inlay, tmp_path, rows, me
     np.testing.assert_allclose([r["score"] for r in results[:-2]], scores, atol=2e-2 if dtype == np.float16 else 1e-5)
 
 
+@pytest.mark.parametrize("metric", ["dot", "l2"])
+@pytest.mark.parametrize("size", [1e-25, 1e15, 1e30])
+def test_a_check_takes_rows_of_any_size(inlay, tmp_path, rows, metric, size):
+    rows[3:] *= np.float32(size)
+    np.save(tmp_path / "a.npy", rows)
+    fuse(inlay, tmp_path, "--embeddings", tmp_path / "a.npy", "--metric", metric)
+
+
 # ---- labels and ids
 
 LABELS = {

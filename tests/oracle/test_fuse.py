@@ -350,3 +350,19 @@ def test_text_on_the_command_line(inlay, fused):
     table = inlay("query", model.folder, "--text", fixtures.TEXTS[1], "--k", 3)
     for row, label in zip(one["indices"][0], one["labels"][0]):
         assert re.search(rf"\b{row}\b.*{re.escape(label)}", table)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", ("float32", "float16", "float64") if FULL else ("float32",))
+def test_rows_that_are_not_finite_are_answered_alike(inlay, metric, dtype, tmp_path):
+    rows = np.random.default_rng(5).standard_normal((20, 6))
+    rows[2, 1], rows[4, 0], rows[4, 1], rows[9, 0], rows[7] = np.nan, np.inf, -np.inf, np.inf, 0
+    queries = np.array([[1] * 6, [1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]], np.float32)
+    np.save(tmp_path / "rows.npy", rows.astype(dtype))
+    inlay("fuse", "--embeddings", tmp_path / "rows.npy", "--metric", metric, "--allow-non-finite", "--chunk", 100, "--check", 20,
+          "-o", tmp_path / "model")
+    inputs = {"query": queries}
+    theirs = loaders.load_v2(str(tmp_path / "model"), [("search", {**inputs, "k": np.int32(20)})])[0]
+    ours = loaders.query(inlay, str(tmp_path / "model"), tmp_path, inputs, 20)
+    np.testing.assert_array_equal(ours["indices"], theirs["indices"])
+    np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=1e-5)
