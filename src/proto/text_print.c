@@ -14,6 +14,7 @@ typedef struct printer {
     size_t indent;
     bool hide_unknown;
     view_limits limits;
+    size_t unknown; /* fields printed by number, which a parser does not take */
 } printer;
 
 static inlay_status print_message(printer *p, wire_reader r, const message_type *type, inlay_error *err);
@@ -163,6 +164,7 @@ static inlay_status print_unknowns(printer *p, const view *v, inlay_error *err) 
         wire_field field;
         bool got;
         r.next = v->unknown[i].at;
+        p->unknown++;
         TRY(wire_next(&r, &field, &got, err));
         TRY(print_unknown(p, &v->reader, &field, 0, err));
     }
@@ -181,7 +183,7 @@ static inlay_status print_braced(printer *p, wire_reader r, const message_type *
     return check_limit(p, err);
 }
 
-/* An Any of a known type and sound content as "[url] { … }". */
+/* An Any of a known type and sound content as "[url] { … }", when a parser would give the same bytes back. */
 static inlay_status print_any(printer *p, const view *v, bool *done, inlay_error *err) {
     wire_field url = {0}, value = {0};
     const field_type *f;
@@ -193,12 +195,17 @@ static inlay_status print_any(printer *p, const view *v, bool *done, inlay_error
     const message_type *type = schema_of_url(url.data);
     if (!type || !scan_is_url(url.data) || message_check(view_enter(v, &value), type, NULL, NULL) != INLAY_OK)
         return INLAY_OK;
+    size_t start = p->out->size, unknown = p->unknown;
     indent(p);
     buffer_append_byte(p->out, '[');
     buffer_append_bytes(p->out, url.data);
     buffer_append_byte(p->out, ']');
-    *done = true;
-    return print_braced(p, view_enter(v, &value), type, err);
+    TRY(print_braced(p, view_enter(v, &value), type, err));
+    *done = p->unknown == unknown;
+    if (*done) return INLAY_OK;
+    p->out->size = start;
+    p->unknown = unknown;
+    return INLAY_OK;
 }
 
 static inlay_status print_field(printer *p, const view *v, const field_type *f, const wire_field *field,

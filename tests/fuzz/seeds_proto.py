@@ -158,6 +158,8 @@ def odd_text():
         "odd-escapes": first + rb"name: '\a\101\x41\u20ac\ud83d\ude00\U0001f600\?' op: '\q'",
         "odd-any": bytes([TYPES.index("CollectionDef")]) +
                    b"any_list { value { [type.googleapis.com/ tensorflow.VersionDef]: < > } }",
+        "odd-any-unknown": bytes([TYPES.index("CollectionDef")]) +
+                           rb"any_list { value { type_url: 't/tensorflow.VersionDef' value: '`\18' } }",
         "odd-deep": bytes([TYPES.index("StructuredValue")]) + b"list_value{values{" * 60,
         "odd-twice": first + b"name: 'a' name: 'b'",
         "odd-unknown": first + b"nme: 1",

@@ -419,6 +419,23 @@ static void pieces_are_put_together_and_the_last_wins(void **state) {
     }
 }
 
+/* A parser takes no field by number, so the content stays as it is. */
+static void an_any_with_unknown_fields_is_printed_as_bytes(void **state) {
+    (void)state;
+    static const bytes list = RAW("\x0a\x1d\x0a\x17t/tensorflow.VersionDef\x12\x02\x60\x01");
+    const message_type *type = type_named("tensorflow.CollectionDef.AnyList");
+    inlay_error err;
+    buffer wire = {0}, text = {0}, again = {0};
+    buffer_append_bytes(&wire, list);
+    assert_ok(text_print(reader(&wire), type, NULL, &text, &err), &err);
+    assert_text(&text, "value {\n  type_url: \"t/tensorflow.VersionDef\"\n  value: \"`\\001\"\n}\n");
+    assert_ok(text_parse(buffer_bytes(&text), NULL, type, &again, &err), &err);
+    assert_true(bytes_equal(buffer_bytes(&again), list));
+    buffer_free(&wire);
+    buffer_free(&text);
+    buffer_free(&again);
+}
+
 static void unknown_fields_are_printed_by_number(void **state) {
     (void)state;
     inlay_error err;
@@ -453,6 +470,7 @@ int main(void) {
         cmocka_unit_test(text_is_read_in_other_spellings),
         cmocka_unit_test(bad_text_is_refused_where_it_is_wrong),
         cmocka_unit_test(pieces_are_put_together_and_the_last_wins),
+        cmocka_unit_test(an_any_with_unknown_fields_is_printed_as_bytes),
         cmocka_unit_test(unknown_fields_are_printed_by_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
