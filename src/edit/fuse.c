@@ -216,6 +216,7 @@ static inlay_status write_model(fuse_job *j, inlay_error *err) {
     TRY(fuse_data_finish(&j->data, objects ? objects_key : NULL, err));
     TRY(write_fingerprint(j, err));
     TRY(manifest_write(&j->data, err));
+    for (size_t i = 0; i < j->sources.count; i++) TRY(shard_check_unchanged(&j->sources.shards[i], err));
     return fuse_check(&j->data, j->o->check_rows, err);
 }
 

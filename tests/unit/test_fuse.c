@@ -291,6 +291,28 @@ static void a_cancelled_fuse_leaves_nothing(void **state) {
     file_names_free(&names);
 }
 
+/* Adds a byte to the file USER once all rows are read. */
+static bool grow_at_the_end(void *user, const char *stage, uint64_t done, uint64_t total) {
+    (void)stage;
+    FILE *f = done == total ? fopen(user, "ab") : NULL;
+    if (f) {
+        fputc(0, f);
+        fclose(f);
+    }
+    return true;
+}
+
+static void a_source_that_changes_after_its_pass_is_an_error(void **state) {
+    const char *paths[] = {make_shard(state, "a.npy", 1000, 8), make_shard(state, "b.npy", 1000, 8)};
+    inlay_fuse_options o = options_for(paths, 2, kept_path(state, "model"));
+    o.progress = grow_at_the_end;
+    o.progress_user = (void *)(uintptr_t)paths[0];
+    inlay_error err;
+    assert_status(INLAY_FAILED_PRECONDITION, fuse(&o, NULL, &err), &err);
+    assert_contains(err.message, "a.npy");
+    assert_false(file_exists(o.output));
+}
+
 static void moving_leaves_the_model_only(void **state) {
     const char *path = make_shard(state, "a.npy", 10, 2);
     inlay_fuse_options o = options_for(&path, 1, kept_path(state, "model"));
@@ -478,6 +500,7 @@ int main(void) {
         IN_SCRATCH(rows_that_are_not_finite_are_refused_by_file_and_number),
         IN_SCRATCH(a_fault_at_any_operation_leaves_nothing_or_the_model),
         IN_SCRATCH(a_cancelled_fuse_leaves_nothing),
+        IN_SCRATCH(a_source_that_changes_after_its_pass_is_an_error),
         IN_SCRATCH(moving_leaves_the_model_only),
         IN_SCRATCH(moving_keeps_what_is_not_whole_in_the_model),
         IN_SCRATCH(moving_across_file_systems_removes_only_what_was_copied_well),
