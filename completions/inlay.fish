@@ -35,7 +35,7 @@ complete -c inlay -n __fish_use_subcommand -a encode -d 'run an extractor over m
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l lines -r -d 'a text file, one input a line'
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l inputs -r -d 'the signature\'s inputs as .npy files, one row an input'
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l output -r -d 'where the shards go: shard-00000.npy and so on'
-complete -c inlay -n '__fish_seen_subcommand_from encode' -l signature -r -d 'the extractor\'s signature (default serving_default)'
+complete -c inlay -n '__fish_seen_subcommand_from encode' -l signature -r -d 'the extractor\'s signature (default serving_default, or features when that is a search)'
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l feature -r -d 'its output that is the vector (default: the only one that can be)'
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l batch -r -d 'inputs a run (default 256)'
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l rows-per-shard -r -d 'rows a file (default 1000000)'

@@ -356,7 +356,7 @@ typedef struct inlay_encode_options {
     const char *lines;         /* text file, one input a line; or NULL */
     const char *const *inputs; /* [n_inputs] KEY=FILE (.npy or .json), batch first; when lines is NULL */
     size_t n_inputs;
-    const char *signature;  /* NULL: "serving_default" */
+    const char *signature;  /* NULL: "serving_default", or "features" when that is a search */
     const char *feature;    /* NULL: the only fit one */
     const char *output;     /* directory for shard-00000.npy … */
     int64_t batch;          /* default 256 */

@@ -53,15 +53,37 @@ static bool may_be_vectors(const inlay_endpoint *e) {
     return e->dtype == INLAY_FLOAT32 && (e->rank < 0 || e->rank == 2);
 }
 
-static inlay_status fail_signature(const encode_job *j, const char *key, inlay_error *err) {
+static bool has_endpoint(const inlay_endpoint *list, size_t n, const char *key) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].key, key) == 0) return true;
+    return false;
+}
+
+/* Whether S is what fuse makes: its scores look like features and are none. */
+static bool is_search(const inlay_signature *s) {
+    return has_endpoint(s->inputs, s->n_inputs, "k") && has_endpoint(s->outputs, s->n_outputs, "scores") &&
+           has_endpoint(s->outputs, s->n_outputs, "indices");
+}
+
+/* The signature that was asked for; else serving_default, or features where that is a search or is not there. */
+static inlay_status find_signature(encode_job *j, inlay_error *err) {
+    const char *key = j->o->signature ? j->o->signature : "serving_default";
+    const inlay_signature *s = model_find_signature(j->m, key), *features = NULL;
+    if (!j->o->signature && (!s || is_search(s))) features = model_find_signature(j->m, "features");
+    j->signature = features ? features : s;
+    if (j->signature && !is_search(j->signature)) return INLAY_OK;
     buffer names = {0};
     for (size_t i = 0; i < model_signature_count(j->m); i++)
         buffer_format(&names, "%s%s", i ? ", " : "", model_signature(j->m, i)->key);
     buffer_append_byte(&names, 0);
-    fail_at(err, INLAY_NOT_FOUND, j->o->extractor, -1, "no signature %s; the signatures: %s", key,
-            names.failed ? "" : (const char *)names.data);
+    const char *all = names.failed ? "" : (const char *)names.data;
+    inlay_status status =
+        s ? fail_at(err, INLAY_INVALID_ARGUMENT, j->o->extractor, -1,
+                    "signature %s is a search, whose scores are no features; name the extractor's. The signatures: %s",
+                    key, all)
+          : fail_at(err, INLAY_NOT_FOUND, j->o->extractor, -1, "no signature %s; the signatures: %s", key, all);
     buffer_free(&names);
-    return INLAY_NOT_FOUND;
+    return status;
 }
 
 static inlay_status pick_feature(encode_job *j, inlay_error *err) {
@@ -313,9 +335,7 @@ inlay_status encode(const inlay_encode_options *o, inlay_encode_report *report, 
     double start = seconds_now();
     TRY_TO(done, check_options(o, err));
     TRY_TO(done, model_open(o->extractor, NULL, &j.m, err));
-    const char *key = o->signature ? o->signature : "serving_default";
-    j.signature = model_find_signature(j.m, key);
-    if (!j.signature) TRY_TO(done, fail_signature(&j, key, err));
+    TRY_TO(done, find_signature(&j, err));
     TRY_TO(done, pick_feature(&j, err));
     TRY_TO(done, encode_input_open(o, j.signature, &j.input, err));
     TRY_TO(done, claim_folder(&j, err));

@@ -85,6 +85,15 @@ def test_shards_of_an_extractor_that_changed_are_not_gone_on_with(inlay, lines, 
                 saying="shards of another extractor")
 
 
+def test_a_fused_model_encodes_by_its_features_never_by_its_search(inlay, lines, tmp_path):
+    inlay.ok("encode", EXTRACTOR, "--lines", lines, "-o", tmp_path / "a")
+    inlay.ok("fuse", EXTRACTOR, "--embeddings", tmp_path / "a", "--default", "-o", tmp_path / "model")
+    inlay.ok("encode", tmp_path / "model", "--lines", lines, "-o", tmp_path / "b")
+    np.testing.assert_array_equal(shards(tmp_path / "a")[0], shards(tmp_path / "b")[0])
+    inlay.fails("encode", tmp_path / "model", "--lines", lines, "--signature", "search", "-o", tmp_path / "c",
+                saying="signature search is a search")
+
+
 def test_arrays_as_inputs(inlay, tmp_path):
     np.save(tmp_path / "u.npy", np.array(WORDS))
     (tmp_path / "t.json").write_text(json.dumps(WORDS))
