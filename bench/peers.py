@@ -15,19 +15,22 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 def tensorflow(arguments):
-    """The fused model itself: (load, ask)."""
+    """The fused model itself: how to load it, the files of queries, the version. Loading gives ways to ask."""
     import tensorflow as tf
 
     def load():
         model = tf.saved_model.load(arguments[0])
-        search = model.signatures["search"]
-        return model, lambda queries: search(query=tf.constant(queries), k=tf.constant(K))["indices"].numpy()
+
+        def ask(queries):
+            return model.signatures["search"](query=tf.constant(queries), k=tf.constant(K))["indices"].numpy()
+
+        return [ask]
 
     return load, arguments[1:], tf.__version__
 
 
 def faiss(arguments):
-    """IndexFlatIP over the same rows."""
+    """IndexFlatIP over the same rows; by matrix products or without, whatever the number of queries."""
     import faiss
 
     files, queries = arguments[:arguments.index("--")], arguments[arguments.index("--") + 1:]
@@ -38,24 +41,32 @@ def faiss(arguments):
         for shard in shards:
             for first in range(0, len(shard), 500_000):
                 index.add(shard[first:first + 500_000])
-        return index, lambda queries: index.search(queries, K)[1]
+
+        def ask(queries, products_from):
+            faiss.cvar.distance_compute_blas_threshold = products_from
+            return index.search(queries, K)[1]
+
+        return [lambda queries, n=n: ask(queries, n) for n in (1, 1 << 30)]
 
     return load, queries, faiss.__version__
 
 
-def main():
-    load, queries, version = {"tensorflow": tensorflow, "faiss": faiss}[sys.argv[1]](sys.argv[2:])
+def timed(ask, queries):
     start = time.perf_counter()
-    held, ask = load()
-    report = {"version": version, "load_s": time.perf_counter() - start, "median_ms": [], "rows": []}
-    for path in queries:
-        asked = np.load(path)
-        report["rows"].append(ask(asked)[:, 0].tolist())
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            ask(asked)
-            times.append(time.perf_counter() - start)
+    rows = ask(queries)
+    return time.perf_counter() - start, rows
+
+
+def main():
+    load, files, version = {"tensorflow": tensorflow, "faiss": faiss}[sys.argv[1]](sys.argv[2:])
+    seconds, ways = timed(lambda _: load(), None)
+    report = {"version": version, "load_s": seconds, "median_ms": [], "rows": []}
+    for path in files:
+        queries = np.load(path)
+        first = [timed(ask, queries) for ask in ways]
+        best = min(range(len(ways)), key=lambda i: first[i][0])
+        times = [timed(ways[best], queries)[0] for _ in range(5 if first[best][0] < 5 else 3)]
+        report["rows"].append(first[best][1][:, 0].tolist())
         report["median_ms"].append(1e3 * sorted(times)[len(times) // 2])
     print(json.dumps(report))
 
