@@ -24,12 +24,10 @@ void model_drop_plans(model *m) {
     m->n_plans = m->next_plan = 0;
 }
 
+/* With their number and sizes: a name may hold any byte, and another request must never look the same. */
 static void put_names(buffer *b, const char *const *names, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        buffer_append_text(b, names[i]);
-        buffer_append_byte(b, '\n');
-    }
-    buffer_append_byte(b, '|');
+    buffer_format(b, "%zu;", n);
+    for (size_t i = 0; i < n; i++) buffer_format(b, "%zu:%s", strlen(names[i]), names[i]);
 }
 
 static inlay_status key_of(const model_request *r, char **out, inlay_error *err) {

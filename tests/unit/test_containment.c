@@ -187,6 +187,30 @@ static void budgets_end_in_an_error_that_names_the_node(void **state) {
     assert_status(INLAY_RESOURCE_EXHAUSTED, run(state, "absurd:0", NULL, &few, &err), &err);
 }
 
+/* A node may be called anything: also what the names of several tensors look like in a row. */
+static void a_name_with_separators_is_one_name(void **state) {
+    static const char *const names[] = {"a", "b", "a:0\nb", "1:a3:b"};
+    buffer graph = {0};
+    for (int i = 0; i < 4; i++) put_constant(&graph, names[i], F32(SCALAR, (float)i));
+    scratch_write(scratch_path(state, "net.pb"), graph.data, graph.size);
+    buffer_free(&graph);
+    model *m;
+    inlay_error err;
+    assert_ok(model_open(scratch_path(state, "net.pb"), NULL, &m, &err), &err);
+    inlay_named_tensor both[] = {{"a:0", NULL}, {"b:0", NULL}};
+    for (int i = 2; i < 4; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "%s:0", names[i]);
+        inlay_named_tensor one[] = {{name, NULL}};
+        assert_ok(model_run_graph(m, NULL, 0, both, 2, NULL, 0, NULL, &err), &err);
+        assert_ok(model_run_graph(m, NULL, 0, one, 1, NULL, 0, NULL, &err), &err);
+        assert_true(*(const float *)one[0].tensor->data == (float)i);
+        tensor_release(one[0].tensor);
+        for (int k = 0; k < 2; k++) tensor_release(both[k].tensor);
+    }
+    model_close(m);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
 int main(void) {
@@ -194,6 +218,7 @@ int main(void) {
         IN_SCRATCH(ops_read_the_models_own_files_and_no_others),
         IN_SCRATCH(a_folder_that_is_a_link_makes_nothing_its_own),
         IN_SCRATCH(the_models_own_checkpoint_may_be_links),
+        IN_SCRATCH(a_name_with_separators_is_one_name),
         IN_SCRATCH(budgets_end_in_an_error_that_names_the_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
