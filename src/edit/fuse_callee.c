@@ -135,7 +135,7 @@ static inlay_status read_call(fuse_extractor *e, arena *a, inlay_error *err) {
     TRY(fuse_find_node(e, bytes_make(e->feature.name, n), &node, err));
     TRY(fuse_find_attr(node, "f", e->model->file, &f, err));
     TRY(wire_find(f, 10, e->model->file, &func, &found, err));
-    if (found && func.type == WIRE_BYTES) TRY(wire_find(func.data, 1, e->model->file, &name, &found, err));
+    if (found) TRY(wire_find(func.data, 1, e->model->file, &name, &found, err)); /* a number has no data */
     if (!found || !bytes_is(name.data, e->function_name))
         return fail_at(err, INLAY_UNIMPLEMENTED, e->model->file, -1,
                        "output tensor %s is no call of the signature's function %s", e->feature.name, e->function_name);

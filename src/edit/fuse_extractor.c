@@ -175,6 +175,9 @@ static inlay_status open_frozen(const inlay_fuse_options *o, arena *a, fuse_extr
                            "input %s does not say its dtype; name a Placeholder", equals + 1);
     }
     qsort(inputs, o->n_graph_inputs, sizeof *inputs, compare_keys);
+    for (size_t i = 1; i < o->n_graph_inputs; i++)
+        if (strcmp(inputs[i - 1].key, inputs[i].key) == 0)
+            return fail(err, INLAY_INVALID_ARGUMENT, "input %s is given twice", inputs[i].key);
     e->inputs = inputs;
     e->n_inputs = o->n_graph_inputs;
     TRY(named_tensor(e, "output", o->graph_output, a, &e->feature, err));

@@ -335,6 +335,8 @@ def test_names_that_are_taken(inlay, bad):
     shutil.copy(graph, bad / "graph.pb")
     inlay.fails("fuse", bad / "graph.pb", "--input", "k=x:0", "--output", "y:0", "--embeddings", bad / "16.npy",
                 "-o", bad / "frozen", saying="an input called k")
+    inlay.fails("fuse", bad / "graph.pb", "--input", "a=x:0", "--input", "a=x:0", "--output", "y:0", "--embeddings", bad / "16.npy",
+                "-o", bad / "frozen", saying="input a is given twice")
 
 
 def test_targets(inlay, bad):

@@ -140,6 +140,20 @@ def test_what_does_not_fit_is_named(inlay, folder, tmp_path, change, message):
     assert not (tmp_path / "model").exists()
 
 
+def test_a_number_where_the_call_names_its_function(inlay, folder, tmp_path):
+    path = Edit(folder, tmp_path).save()
+    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
+        message = file.read()
+    call = Edit(folder, tmp_path / "call").call.attr["f"].SerializeToString()
+    assert call[0] == 0x52 and len(call) < 100 and message.count(call) == 1
+    number = b"\x50\x01\x7a" + bytes([len(call) - 4]) + bytes(len(call) - 4)  # field 10 as a number, the rest in an unknown field
+    with open(os.path.join(path, "saved_model.pb"), "wb") as file:
+        file.write(message.replace(call, number))
+    rows = fixtures.make_collection(str(tmp_path), (50,)).folder
+    with pytest.raises(AssertionError, match="is no call of the signature's function"):
+        inlay("fuse", path, "--feature", "vectors", "--embeddings", rows, "-o", tmp_path / "model")
+
+
 FROZEN = [("y:0", 8, "output y:0 has dimension 16, the rows of .* have 8"), ("x:0", 16, "output x:0 has dimension 8, the rows of .* have 16"),
           ("flat:0", 16, r"output flat:0 gives float32 \[0\] for a batch of none"), ("length:0", 16, "output length:0 is int32")]
 
