@@ -4,8 +4,6 @@
 #include "base/crc32c.h"
 #include "base/num.h"
 
-#include <stdio.h>
-
 enum { DEFAULT_CHUNK = 64 << 20, MANY_CHUNKS = 64, CONVERT_BYTES = 4 << 20 };
 
 static void *grown(arena *a, void *old, size_t count, size_t *capacity, size_t size) {
@@ -193,26 +191,18 @@ static inlay_status place_old_files(fuse_data *d, const char *prefix, inlay_erro
 }
 
 static inlay_status copy_old_index(fuse_data *d, const char *prefix, const char *replaced, inlay_error *err) {
-    char path[4096];
-    file_map *map = NULL;
-    sstable *table = NULL;
-    sstable_cursor *cursor = NULL;
-    inlay_status status;
-    snprintf(path, sizeof path, "%s.index", prefix);
-    TRY_TO(done, file_map_open(path, false, &map, err));
-    TRY_TO(done, sstable_open(map, &table, err));
-    TRY_TO(done, sstable_cursor_open(table, &cursor, err));
-    TRY_TO(done, sstable_seek(cursor, bytes_make("", 0), err));
-    while (sstable_valid(cursor)) {
-        bytes key = sstable_key(cursor);
-        if (key.size && !(replaced && bytes_is(key, replaced)))
-            TRY_TO(done, bundle_index_add_raw(d->index, key, sstable_value(cursor), err));
-        TRY_TO(done, sstable_advance(cursor, err));
+    bundle *b;
+    TRY(bundle_open(prefix, false, &b, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < bundle_count(b) && status == INLAY_OK; i++) {
+        const bundle_entry *e = bundle_at(b, i);
+        if (!replaced || !bytes_is(e->key, replaced)) status = bundle_index_add_raw(d->index, e->key, e->value, err);
     }
-done:
-    sstable_cursor_close(cursor);
-    sstable_close(table);
-    file_map_release(map);
+    for (size_t i = 0; i < bundle_slice_count(b) && status == INLAY_OK; i++) {
+        const bundle_entry *e = bundle_slice_at(b, i);
+        status = bundle_index_add_raw(d->index, e->key, e->value, err);
+    }
+    bundle_close(b);
     return status;
 }
 
@@ -294,20 +284,20 @@ inlay_status fuse_data_add_string(fuse_data *d, const char *key, bytes text, inl
 }
 
 inlay_status fuse_data_finish(fuse_data *d, const char *replaced, inlay_error *err) {
-    char *prefix = NULL;
+    char *prefix = NULL, *path = NULL;
     buffer index = {0};
-    char path[4096];
     inlay_status status = file_commit(d->small, err);
     d->small = NULL;
     TRY_TO(done, status);
     TRY_TO(done, old_prefix(d, &prefix, err));
     if (prefix) TRY_TO(done, copy_old_index(d, prefix, replaced, err));
     TRY_TO(done, bundle_index_finish(d->index, d->n_shards, &index, err));
-    snprintf(path, sizeof path, "%s.index", d->bundle);
+    if (!(path = bundle_index_path(d->bundle))) TRY_TO(done, fail_memory(err));
     status = file_write_all(path, FILE_DIRECT, buffer_bytes(&index), err);
 done:
     buffer_free(&index);
     mem_free(prefix);
+    mem_free(path);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -17,7 +16,7 @@ typedef struct range {
 
 typedef struct ranges {
     range *list;
-    size_t count, capacity;
+    size_t count;
 } ranges;
 
 static int compare_ranges(const void *a, const void *b) {
@@ -26,55 +25,23 @@ static int compare_ranges(const void *a, const void *b) {
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static inlay_status add_range(ranges *r, range one, inlay_error *err) {
-    if (r->count == r->capacity) {
-        size_t capacity = r->capacity ? r->capacity * 2 : 64;
-        range *grown = mem_realloc(r->list, capacity * sizeof *grown);
-        if (!grown) return fail_memory(err);
-        r->list = grown;
-        r->capacity = capacity;
-    }
-    r->list[r->count++] = one;
-    return INLAY_OK;
-}
-
-/* BundleEntryProto: shard_id 3, offset 4, size 5. Slices have entries of their own, so every entry counts. */
-static inlay_status entry_range(bytes value, const char *file, range *out, inlay_error *err) {
-    wire_reader r = wire_open(value, file, NULL);
-    *out = (range){0};
-    for (;;) {
-        wire_field f;
-        bool got;
-        TRY(wire_next(&r, &f, &got, err));
-        if (!got) return INLAY_OK;
-        if (f.number == 3) out->shard = (int32_t)f.value;
-        if (f.number == 4) out->offset = f.value;
-        if (f.number == 5) out->size = f.value;
-    }
+static void add_range(ranges *r, const bundle_entry *e) {
+    if (e->size) r->list[r->count++] = (range){e->shard, e->offset, e->size};
 }
 
 static inlay_status covered_ranges(const fuse_data *d, ranges *out, inlay_error *err) {
-    file_map *map = NULL;
-    sstable *table = NULL;
-    sstable_cursor *cursor = NULL;
-    inlay_status status;
-    const char *path = arena_format(d->a, "%s.index", d->bundle);
-    if (!path) return fail_memory(err);
-    TRY_TO(done, file_map_open(path, false, &map, err));
-    TRY_TO(done, sstable_open(map, &table, err));
-    TRY_TO(done, sstable_cursor_open(table, &cursor, err));
-    TRY_TO(done, sstable_seek(cursor, bytes_make("", 0), err));
-    while (sstable_valid(cursor)) {
-        range one;
-        TRY_TO(done, entry_range(sstable_value(cursor), path, &one, err));
-        if (sstable_key(cursor).size && one.size) TRY_TO(done, add_range(out, one, err));
-        TRY_TO(done, sstable_advance(cursor, err));
+    bundle *b;
+    TRY(bundle_open(d->bundle, false, &b, err));
+    inlay_status status = INLAY_OK;
+    size_t tensors = bundle_count(b), slices = bundle_slice_count(b);
+    if ((out->list = mem_array(tensors + slices, sizeof *out->list))) {
+        for (size_t i = 0; i < tensors; i++) add_range(out, bundle_at(b, i));
+        for (size_t i = 0; i < slices; i++) add_range(out, bundle_slice_at(b, i));
+        qsort(out->list, out->count, sizeof *out->list, compare_ranges);
+    } else {
+        status = fail_memory(err);
     }
-    if (out->count) qsort(out->list, out->count, sizeof *out->list, compare_ranges);
-done:
-    sstable_cursor_close(cursor);
-    sstable_close(table);
-    file_map_release(map);
+    bundle_close(b);
     return status;
 }
 
