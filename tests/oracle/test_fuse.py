@@ -340,6 +340,24 @@ def test_the_feature_is_chosen_by_key(inlay, extractor, capi, tmp_path):
         model.check(load(model.folder, model.runs()))
 
 
+def test_partitioned_variables_are_kept(inlay, capi, tmp_path):
+    v1, folder = tf.compat.v1, str(tmp_path / "partitioned")
+    inputs = {"x": fixtures.random_rows(3, 4, 70).astype(np.float32)}
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 4], name="x")
+        matrix = v1.get_variable("matrix", [4, fixtures.DIM], partitioner=v1.fixed_size_partitioner(2), use_resource=True,
+                                 initializer=v1.random_normal_initializer(seed=71))
+        vectors = tf.matmul(x, tf.convert_to_tensor(matrix))
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, folder, {"x": x}, {"vectors": vectors})
+        features = session.run(vectors, {"x:0": inputs["x"]})
+    source = fixtures.Extractor("tf1", inputs, features, [], folder)
+    model = Fused(inlay, str(tmp_path), source, fixtures.make_collection(str(tmp_path), (50,)), "cosine")
+    for load in (loaders.load_v2, loaders.load_v1, capi):
+        model.check(load(model.folder, model.runs()))
+    model.check_query(inlay, tmp_path)
+
+
 def test_text_on_the_command_line(inlay, fused):
     model = fused(simple("tf2_text", extra="labels"))
     lines = "\n".join(fixtures.TEXTS) + "\n"
