@@ -96,7 +96,7 @@ typedef struct ngram_state {
     bool keep_short;
 } ngram_state;
 
-enum { MAX_WIDTH = 1 << 20 }; /* of an n-gram with its padding */
+enum { MAX_WIDTH = 1024 }; /* of an n-gram and of its padding: the time for a row goes with its square */
 
 static inlay_status ngrams_prepare(op_node *node, op_setting *s, inlay_error *err) {
     ngram_state *state = arena_zalloc(s->memory, 1, sizeof *state);
@@ -110,8 +110,10 @@ static inlay_status ngrams_prepare(op_node *node, op_setting *s, inlay_error *er
     TRY(attr_bool(a, "preserve_short_sequences", &state->keep_short, err));
     for (size_t i = 0; i < state->n_widths; i++)
         if (state->widths[i] < 1 || state->widths[i] > MAX_WIDTH)
-            return fail(err, INLAY_INVALID_ARGUMENT, "an n-gram width is %lld", (long long)state->widths[i]);
-    if (state->pad > MAX_WIDTH) return fail(err, INLAY_INVALID_ARGUMENT, "pad_width is %lld", (long long)state->pad);
+            return fail(err, INLAY_INVALID_ARGUMENT, "an n-gram width is %lld, not from 1 to %d",
+                        (long long)state->widths[i], MAX_WIDTH);
+    if (state->pad > MAX_WIDTH)
+        return fail(err, INLAY_INVALID_ARGUMENT, "pad_width is %lld, more than %d", (long long)state->pad, MAX_WIDTH);
     node->state = state;
     return INLAY_OK;
 }

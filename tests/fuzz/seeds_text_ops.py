@@ -8,6 +8,8 @@ import shutil
 
 HERE = pathlib.Path(__file__).parent
 CORPUS = HERE / "corpus" / "text_ops"
+WIDE = ("0900050400ff0cfffdffff76bac487ff5f000065044101002b01f005050503042004610303010c22205fbac4f2f2f3baf273"
+        "7472b29e9e9e9e9e9e9e9e9a9ef1f1f18751515151515151514e1102")  # n-grams wider than their rows are long
 
 
 def main():
@@ -18,6 +20,7 @@ def main():
     for i, op in enumerate(ops):
         small = bytes(chance.choice((0, 1, 2, 3, 4, 5, 12, 97, 32, chance.randrange(256))) for _ in range(150))
         (CORPUS / op).write_bytes(bytes([i]) + small)
+    (CORPUS / "wide_ngrams").write_bytes(bytes.fromhex(WIDE))
 
 
 main()
