@@ -53,6 +53,7 @@ static int measure(const bench_values *v, inlay_model *model, double open_second
     inlay_named_tensor *outputs = calloc(signature->n_outputs ? signature->n_outputs : 1, sizeof *outputs);
     double *times = calloc(MOST_RUNS, sizeof *times), first = 0;
     bool good = outputs && times;
+    if (!good) out_of_memory();
     for (size_t i = 0; good && i < signature->n_outputs; i++) outputs[i].key = signature->outputs[i].key;
     good = good && run_once(v, model, inputs, outputs, signature->n_outputs, &first);
     double unused, end = seconds_now() + (double)v->seconds;

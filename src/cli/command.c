@@ -26,6 +26,11 @@ int report_error(const inlay_error *error) {
     return EXIT_FAILED;
 }
 
+int out_of_memory(void) {
+    fprintf(stderr, "inlay: out of memory\n");
+    return EXIT_FAILED;
+}
+
 static const flag_spec *find_flag(const command *c, const char *word, size_t length) {
     for (const flag_spec *f = c->flags; f->name; f++)
         if ((strlen(f->name) == length && strncmp(f->name, word, length) == 0) ||
@@ -62,10 +67,7 @@ static int set_flag(const flag_spec *f, char *values, const char *text) {
     switch (f->kind) {
     case FLAG_SWITCH: *(bool *)field = true; return EXIT_FINE;
     case FLAG_TEXT: *(const char **)field = text; return EXIT_FINE;
-    case FLAG_LIST:
-        if (add_text(field, text)) return EXIT_FINE;
-        fprintf(stderr, "inlay: out of memory\n");
-        return EXIT_FAILED;
+    case FLAG_LIST: return add_text(field, text) ? EXIT_FINE : out_of_memory();
     case FLAG_NUMBER:
         if (parse_number(text, field)) return EXIT_FINE;
         fprintf(stderr, "inlay: %s wants a number from 0, not \"%s\"\n", f->name, text);
@@ -136,10 +138,7 @@ int command_main(const command *c, int argc, char **argv) {
             return EXIT_FINE;
         }
     char *values = calloc(1, c->size);
-    if (!values) {
-        fprintf(stderr, "inlay: out of memory\n");
-        return EXIT_FAILED;
-    }
+    if (!values) return out_of_memory();
     if (c->defaults) c->defaults(values);
     int code = parse(c, argc, argv, values);
     if (code == EXIT_FINE) code = c->run(values);

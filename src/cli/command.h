@@ -60,6 +60,7 @@ int command_main(const command *c, int argc, char **argv);
 
 /* Prints "inlay: MESSAGE" to standard error (in red on a terminal) and returns EXIT_FAILED. */
 int report_error(const inlay_error *error);
+int out_of_memory(void); /* the same for the program's own memory */
 
 /* help.c */
 void print_help(const command *c);       /* of one command */

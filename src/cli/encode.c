@@ -49,7 +49,7 @@ static int run(const void *values) {
     if (!v->output || (v->lines != NULL) == (v->inputs != NULL))
         return fprintf(stderr, "inlay: give --lines or --inputs, and --output; inlay encode --help tells\n"),
                EXIT_USAGE;
-    if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
+    use_threads(v->threads);
     char text[8192];
     const char *items[64];
     inlay_encode_options o;

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/values.h"
 
 #include <stdio.h>
 
@@ -159,7 +159,7 @@ static int run(const void *values) {
     o.k = (int32_t)v->k;
     if (v->dtype && (o.dtype = dtype_named(v->dtype)) == INLAY_INVALID_DTYPE)
         return fprintf(stderr, "inlay: no dtype %s\n", v->dtype), EXIT_USAGE;
-    if (v->threads > 0) inlay_set_threads(v->threads < 256 ? (int)v->threads : 256);
+    use_threads(v->threads);
 
     inlay_fuse_report report;
     inlay_error error;

@@ -1,9 +1,8 @@
-#include "cli/command.h"
+#include "cli/values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static bool shown;
@@ -12,9 +11,7 @@ bool show_progress(void *user, const char *stage, uint64_t done, uint64_t total)
     (void)user;
     static double last;
     if (!isatty(STDERR_FILENO) || (getenv("TERM") && strcmp(getenv("TERM"), "dumb") == 0)) return true;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    double now = seconds_now();
     if (now - last < 0.1) return true;
     last = now;
     shown = true;

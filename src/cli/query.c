@@ -102,7 +102,7 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
     inlay_error error;
     size_t runs = v->repeat > 1 ? (size_t)v->repeat : 1;
     double *times = calloc(runs, sizeof *times);
-    if (!times) return fprintf(stderr, "inlay: out of memory\n"), EXIT_FAILED;
+    if (!times) return out_of_memory();
     int code = EXIT_FINE;
     for (size_t i = 0; i < runs && code == EXIT_FINE; i++) {
         inlay_hits *hits;
@@ -137,7 +137,7 @@ static bool read_more(line_reader *r) {
     r->at = 0;
     if (r->capacity - r->size < 4096) {
         char *grown = realloc(r->data, r->capacity * 2 + 65536);
-        if (!grown) return fprintf(stderr, "inlay: out of memory\n"), false;
+        if (!grown) return out_of_memory(), false;
         r->data = grown;
         r->capacity = r->capacity * 2 + 65536;
     }
@@ -165,7 +165,7 @@ static char *take_line(line_reader *r) {
 static int ask_lines(const query_values *v, inlay_model *model, printer *p) {
     line_reader r = {.data = malloc(65536), .capacity = 65536};
     const char *lines[LINES_AT_ONCE];
-    int code = r.data ? EXIT_FINE : EXIT_FAILED;
+    int code = r.data ? EXIT_FINE : out_of_memory();
     for (bool more = true; more && code == EXIT_FINE;) {
         size_t n = 0;
         while (n < LINES_AT_ONCE && (lines[n] = take_line(&r))) n++;

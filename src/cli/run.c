@@ -69,6 +69,7 @@ static int run_signature(const run_values *v, inlay_model *model) {
     int code = EXIT_FAILED;
     inlay_named_tensor *outputs = calloc(signature->n_outputs ? signature->n_outputs : 1, sizeof *outputs);
     inlay_error error;
+    if (!outputs) out_of_memory();
     if (load_inputs(v->inputs, signature, &inputs) && outputs && make_folder(v->outdir)) {
         for (size_t i = 0; i < signature->n_outputs; i++) outputs[i].key = signature->outputs[i].key;
         if (inlay_model_run(model, v->signature, inputs.items, inputs.count, outputs, signature->n_outputs, &error) ==

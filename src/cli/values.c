@@ -35,10 +35,7 @@ bool load_inputs(const char *text, const inlay_signature *signature, input_list 
     size_t most = 1;
     for (const char *p = text; *p; p++) most += *p == ';';
     *out = (input_list){.text = strdup(text), .items = calloc(most, sizeof *out->items)};
-    if (!out->text || !out->items) {
-        fprintf(stderr, "inlay: out of memory\n");
-        return false;
-    }
+    if (!out->text || !out->items) return out_of_memory(), false;
     char *rest = out->text;
     for (char *item; (item = strsep(&rest, ";"));) {
         if (!*item) continue;
@@ -55,8 +52,12 @@ void free_inputs(input_list *list) {
     *list = (input_list){0};
 }
 
-inlay_model *open_model(const char *path, const char *tag_set, int64_t threads) {
+void use_threads(int64_t threads) {
     if (threads > 0) inlay_set_threads(threads < 256 ? (int)threads : 256);
+}
+
+inlay_model *open_model(const char *path, const char *tag_set, int64_t threads) {
+    use_threads(threads);
     inlay_model_options options;
     inlay_model_options_init(&options);
     options.tag_set = tag_set;

@@ -17,8 +17,10 @@ typedef struct input_list {
 bool load_inputs(const char *text, const inlay_signature *signature, input_list *out);
 void free_inputs(input_list *list);
 
-/* Opens the model at PATH on THREADS threads, 0 for one a core; NULL after the error was printed. The caller closes it.
- */
+/* Has the library use THREADS threads, 0: as many as it would by itself. */
+void use_threads(int64_t threads);
+
+/* Opens the model at PATH after use_threads; NULL after the error was printed. The caller closes it. */
 inlay_model *open_model(const char *path, const char *tag_set, int64_t threads);
 
 /* The signature KEY of MODEL; NULL after an error that lists those there are. */
