@@ -88,7 +88,7 @@ static void print_hits(printer *p, const inlay_hits *h, const char *const *texts
         }
         if (p->queries) putchar('\n');
         if (texts) {
-            print_plain(stdout, texts[q], strlen(texts[q]));
+            print_name(stdout, texts[q]);
             putchar('\n');
         }
         printf("rank       score       index%s%s\n", h->ids ? "  id" : "", h->labels ? "  label" : "");

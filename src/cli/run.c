@@ -42,15 +42,24 @@ static bool save_output(const run_values *v, const inlay_named_tensor *output) {
     char path[4096];
     const char *ending = inlay_tensor_dtype(output->tensor) == INLAY_STRING ? "json" : "npy";
     int n = snprintf(path, sizeof path, "%s/%s.%s", v->outdir, output->key, ending);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return fprintf(stderr, "inlay: the name of output %s is too long\n", output->key), false;
+    if (n < 0 || (size_t)n >= sizeof path) {
+        fprintf(stderr, "inlay: the name of an output is too long: ");
+        print_name(stderr, output->key);
+        putc('\n', stderr);
+        return false;
+    }
     for (char *p = path + strlen(v->outdir) + 1; *p; p++)
         if (*p == '/') *p = '_';
-    if (!v->overwrite && access(path, F_OK) == 0)
-        return fprintf(stderr, "inlay: %s is there already; --overwrite replaces it\n", path), false;
+    if (!v->overwrite && access(path, F_OK) == 0) {
+        fprintf(stderr, "inlay: ");
+        print_name(stderr, path);
+        fprintf(stderr, " is there already; --overwrite replaces it\n");
+        return false;
+    }
     inlay_error error;
     if (inlay_tensor_save(output->tensor, path, &error) != INLAY_OK) return report_error(&error), false;
-    printf("%s: %s ", path, inlay_dtype_name(inlay_tensor_dtype(output->tensor)));
+    print_name(stdout, path);
+    printf(": %s ", inlay_dtype_name(inlay_tensor_dtype(output->tensor)));
     print_dims(stdout, inlay_tensor_dims(output->tensor), inlay_tensor_rank(output->tensor));
     putchar('\n');
     return true;

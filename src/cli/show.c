@@ -25,11 +25,11 @@ static const example examples[] = {
 static void print_endpoints(const char *what, const inlay_endpoint *list, size_t n) {
     for (size_t i = 0; i < n; i++) {
         printf("  %s ", what);
-        print_plain(stdout, list[i].key, strlen(list[i].key));
+        print_name(stdout, list[i].key);
         printf(": %s ", inlay_dtype_name(list[i].dtype));
         print_dims(stdout, list[i].dims, list[i].rank);
         printf("  ");
-        print_plain(stdout, list[i].tensor, strlen(list[i].tensor));
+        print_name(stdout, list[i].tensor);
         printf("%s\n", list[i].optional ? "  (optional)" : "");
     }
 }
@@ -37,7 +37,7 @@ static void print_endpoints(const char *what, const inlay_endpoint *list, size_t
 static void print_line(void *user, const char *line) {
     (void)user;
     printf("    ");
-    print_plain(stdout, line, strlen(line));
+    print_name(stdout, line);
     putchar('\n');
 }
 
@@ -46,8 +46,10 @@ static int show_plain(const show_values *v, inlay_model *model) {
         const inlay_signature *s = inlay_model_signature(model, i);
         if (v->signature && strcmp(v->signature, s->key) != 0) continue;
         printf("signature ");
-        print_plain(stdout, s->key, strlen(s->key));
-        printf("  %s\n", s->method);
+        print_name(stdout, s->key);
+        printf("  ");
+        print_name(stdout, s->method);
+        putchar('\n');
         print_endpoints("input ", s->inputs, s->n_inputs);
         print_endpoints("output", s->outputs, s->n_outputs);
         inlay_error error;
@@ -66,7 +68,7 @@ static int show_plain(const show_values *v, inlay_model *model) {
     for (size_t i = 0; i < n; i++) {
         if (!inlay_model_variable(model, i, &x)) continue;
         printf("  ");
-        print_plain(stdout, x.key, strlen(x.key));
+        print_name(stdout, x.key);
         printf(": %s ", inlay_dtype_name(x.dtype));
         print_dims(stdout, x.dims, x.rank);
         printf("  %llu bytes in shard %d at %llu\n", (unsigned long long)x.bytes, x.shard,

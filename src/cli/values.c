@@ -20,8 +20,11 @@ static bool load_one(char *item, const inlay_signature *signature, inlay_named_t
     const inlay_endpoint *input = find_input(signature, item);
     if (!input) {
         fprintf(stderr, "inlay: signature %s has no input %s; its inputs:", signature->key, item);
-        for (size_t i = 0; i < signature->n_inputs; i++) fprintf(stderr, " %s", signature->inputs[i].key);
-        fprintf(stderr, "\n");
+        for (size_t i = 0; i < signature->n_inputs; i++) {
+            putc(' ', stderr);
+            print_name(stderr, signature->inputs[i].key);
+        }
+        putc('\n', stderr);
         return false;
     }
     inlay_error error;
@@ -72,9 +75,11 @@ const inlay_signature *need_signature(const inlay_model *model, const char *path
     const inlay_signature *found = inlay_model_find_signature(model, key);
     if (found) return found;
     fprintf(stderr, "inlay: %s: no signature %s; the signatures:", path, key);
-    for (size_t i = 0; i < inlay_model_signature_count(model); i++)
-        fprintf(stderr, " %s", inlay_model_signature(model, i)->key);
-    fprintf(stderr, "\n");
+    for (size_t i = 0; i < inlay_model_signature_count(model); i++) {
+        putc(' ', stderr);
+        print_name(stderr, inlay_model_signature(model, i)->key);
+    }
+    putc('\n', stderr);
     return NULL;
 }
 
@@ -119,6 +124,10 @@ void print_plain(FILE *out, const char *text, size_t size) {
             putc(c, out);
         i += wide;
     }
+}
+
+void print_name(FILE *out, const char *name) {
+    print_plain(out, name, strlen(name));
 }
 
 void print_json_number(FILE *out, double value) {

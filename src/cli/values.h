@@ -32,6 +32,9 @@ void print_json(FILE *out, const char *text, size_t size);
 /* TEXT [SIZE] with control characters as \xNN: what is printed to a terminal never steers it. */
 void print_plain(FILE *out, const char *text, size_t size);
 
+/* The same of a text that ends in a NUL, which every name that a model gives must go through. */
+void print_name(FILE *out, const char *name);
+
 /* A number as JSON: NaN and the infinities as Python writes and reads them. */
 void print_json_number(FILE *out, double value);
 

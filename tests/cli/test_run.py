@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import threading
 
@@ -84,6 +85,25 @@ def test_what_is_shown_never_steers_a_terminal(inlay, model):
     assert "water\\x1b[31m\\x9b1m" in table and "\x1b" not in table and "\u009b" not in table
     hits = json.loads(inlay.ok("query", model, "--text", "water", "--k", 1, "--json"))["queries"][0]["results"]
     assert hits[0]["label"] == "water\x1b[31m\u009b1m"
+
+
+def test_names_in_a_model_never_steer_a_terminal(inlay, model, tmp_path):
+    shutil.copytree(model, tmp_path / "hostile")
+    graph = tmp_path / "hostile/saved_model.pb"
+    message = graph.read_bytes()
+    for name, hostile in ((b"scores", b"sco\x1bes"), (b"serving_default", b"serving\x1bdefault"),
+                          (b"tensorflow/serving/predict", b"tensorflow\x1bserving/predict")):
+        assert name in message
+        message = message.replace(name, hostile)
+    graph.write_bytes(message)
+    (tmp_path / "t.json").write_text('["water"]')
+    shown = inlay.ok("show", tmp_path / "hostile")
+    assert "sco\\x1bes" in shown and "tensorflow\\x1bserving" in shown and "\x1b" not in shown
+    run = ["run", tmp_path / "hostile", "--outdir", tmp_path / "out", "--signature_def"]
+    inlay.fails(*run, "absent", saying="search serving\\x1bdefault")
+    told = inlay.ok(*run, "search", "--inputs", f"text={tmp_path / 't.json'}")
+    assert "out/sco\\x1bes.npy: float32" in told and "\x1b" not in told
+    inlay.fails(*run, "search", "--inputs", f"text={tmp_path / 't.json'}", saying="is there already")
 
 
 def test_show_tells_signatures_and_variables(inlay, model):
