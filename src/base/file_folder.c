@@ -1,4 +1,5 @@
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
 
@@ -6,7 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 inlay_status file_make_folder(const char *path, inlay_error *err) {
@@ -115,12 +115,6 @@ inlay_status staging_begin(const char *target, staging *out, inlay_error *err) {
     mem_free(out->target);
     *out = (staging){0};
     return status;
-}
-
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* renameat2 behind the fault hook. Where the file system lacks its flags (EINVAL), a name that is free is taken by a

@@ -1,6 +1,7 @@
 #include "edit/fuse.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "edit/fuse_check.h"
 #include "edit/fuse_data.h"
@@ -10,7 +11,6 @@
 #include "format/fingerprint.h"
 
 #include <stdio.h>
-#include <time.h>
 
 /* What is held while a model is made. */
 typedef struct fuse_job {
@@ -23,12 +23,6 @@ typedef struct fuse_job {
     fuse_data data;
     buffer graph, checkpoint_objects;
 } fuse_job;
-
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Names become parts of keys, nodes and Python attributes. */
 static inlay_status check_name(const char *name, inlay_error *err) {
