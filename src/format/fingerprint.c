@@ -316,27 +316,6 @@ inlay_status fingerprint_compute(bytes saved_model, bytes index, fingerprint *ou
 
 /* ---- the file: FingerprintDef {1 to 5: the hashes, 6: VersionDef {1: producer}, 7: uuid} */
 
-inlay_status fingerprint_parse(bytes data, const char *file, fingerprint *out, inlay_error *err) {
-    *out = (fingerprint){0};
-    uint64_t *const hashes[] = {&out->saved_model, &out->graph, &out->signatures, &out->object_graph, &out->checkpoint};
-    wire_reader r = wire_open(data, file, NULL);
-    TRY(message_check(r, type_named("tensorflow.FingerprintDef"), NULL, err));
-    for (;;) {
-        wire_field field, producer;
-        bool got, found;
-        TRY(wire_next(&r, &field, &got, err));
-        if (!got) return INLAY_OK;
-        if (field.number >= 1 && field.number <= 5) *hashes[field.number - 1] = field.value;
-        if (field.number == 6) {
-            TRY(wire_find(field.data, 1, file, &producer, &found, err));
-            if (found) out->producer = (int32_t)producer.value;
-        }
-        if (field.number == 7)
-            snprintf(out->uuid, sizeof out->uuid, "%.*s", (int)(field.data.size < 63 ? field.data.size : 63),
-                     (const char *)field.data.data);
-    }
-}
-
 void fingerprint_write(const fingerprint *f, buffer *out) {
     const uint64_t hashes[] = {f->saved_model, f->graph, f->signatures, f->object_graph, f->checkpoint};
     for (uint32_t i = 0; i < 5; i++)

@@ -22,9 +22,6 @@ typedef struct fingerprint {
  * at its end (TensorFlow then writes no fingerprint either); DATA_LOSS; RESOURCE_EXHAUSTED. */
 inlay_status fingerprint_compute(bytes saved_model, bytes index, fingerprint *out, inlay_error *err);
 
-/* Reads a fingerprint.pb; FILE is named in errors. DATA_LOSS. */
-inlay_status fingerprint_parse(bytes data, const char *file, fingerprint *out, inlay_error *err);
-
 /* Appends the bytes of a fingerprint.pb. */
 void fingerprint_write(const fingerprint *f, buffer *out);
 

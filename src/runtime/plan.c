@@ -206,10 +206,3 @@ void plan_free(plan *p) {
     program_free(&p->p);
     mem_free(p);
 }
-
-size_t plan_feeds(const plan *p) {
-    return p->p.n_feeds;
-}
-size_t plan_fetches(const plan *p) {
-    return p->p.n_fetches;
-}

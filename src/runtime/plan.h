@@ -14,9 +14,6 @@ typedef struct plan plan;
 inlay_status plan_make(program *source, op_host *host, plan **out, inlay_error *err);
 void plan_free(plan *p); /* no run may be under way; NULL is fine */
 
-size_t plan_feeds(const plan *p);
-size_t plan_fetches(const plan *p);
-
 typedef struct run_options {
     mem_budget *budget;            /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
     const _Atomic bool *cancelled; /* may be NULL */
@@ -24,8 +21,8 @@ typedef struct run_options {
                                       loading, where a model may hold more than is asked of it */
 } run_options;
 
-/* Runs P. FEEDS [plan_feeds] are held during the run only, one that nothing needs may be NULL. FETCHED [plan_fetches]
- * are the caller's; all NULL on failure. Errors carry the node and its op. */
+/* Runs P. FEEDS, as many as SOURCE had, are held during the run only, one that nothing needs may be NULL. FETCHED, as
+ * many as SOURCE fetched, are the caller's; all NULL on failure. Errors carry the node and its op. */
 inlay_status plan_run(const plan *p, tensor *const *feeds, tensor **fetched, const run_options *options,
                       inlay_error *err);
 
