@@ -292,6 +292,14 @@ done:
     return status;
 }
 
+/* Whether a file called NAME was being written here: a shard or the note, by the name that a file has before its
+ * commit. */
+static bool is_half_written(const char *name) {
+    static const char note[] = "." NOTE_NAME ".inlay-";
+    return (strncmp(name, ".shard-", 7) == 0 && strstr(name, ".npy.inlay-")) ||
+           strncmp(name, note, sizeof note - 1) == 0;
+}
+
 /* What is half written in a folder that nobody else has locked was left by a call that was killed. */
 static inlay_status sweep_folder(encode_job *j, inlay_error *err) {
     file_names names;
@@ -300,9 +308,8 @@ static inlay_status sweep_folder(encode_job *j, inlay_error *err) {
     TRY(file_list(j->o->output, &names, err));
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
-        const char *name = names.names[i];
-        if (strncmp(name, ".shard-", 7) != 0 || !strstr(name, ".npy.inlay-")) continue;
-        char *path = path_join(j->o->output, name);
+        if (!is_half_written(names.names[i])) continue;
+        char *path = path_join(j->o->output, names.names[i]);
         status = path ? file_remove(path, err) : fail_memory(err);
         mem_free(path);
     }
