@@ -22,7 +22,7 @@ const inlay_signature *model_find_signature(const model *m, const char *key);
 size_t model_variable_count(const model *m);
 bool model_variable(const model *m, size_t index, inlay_variable *out);
 
-/* How one run is bounded; all zero: by the model's options. */
+/* What one run is given beside its tensors; its memory is bounded by the model's options. */
 typedef struct model_run_options {
     const _Atomic bool *cancelled; /* may be NULL */
     uint64_t *peak_bytes;          /* when not NULL: most that the run's own tensors took at a time */
