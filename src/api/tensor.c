@@ -36,11 +36,11 @@ inlay_status inlay_tensor_from_strings(const inlay_string *items, const int64_t 
     string_builder b;
     *out = NULL;
     TRY(make_shape(dims, rank, &s, error));
-    TRY(string_builder_init(&b, &s, error));
+    TRY(string_builder_init(&b, &s, NULL, error));
     inlay_status status = INLAY_OK;
     for (int64_t i = 0; i < b.count && status == INLAY_OK; i++)
         status = string_builder_add(&b, bytes_make(items[i].data, items[i].size), error);
-    if (status == INLAY_OK) return string_builder_finish(&b, NULL, out, error);
+    if (status == INLAY_OK) return string_builder_finish(&b, out, error);
     string_builder_free(&b);
     return status;
 }

@@ -91,7 +91,7 @@ void encode_input_close(encode_input *in) {
 static inlay_status next_texts(encode_input *in, int64_t n, tensor **out, inlay_error *err) {
     shape dims = shape_vector(n);
     string_builder b;
-    TRY(string_builder_init(&b, &dims, err));
+    TRY(string_builder_init(&b, &dims, NULL, err));
     for (int64_t i = 0; i < n; i++) {
         inlay_status status = string_builder_add(&b, next_line(in), err);
         if (status != INLAY_OK) {
@@ -99,7 +99,7 @@ static inlay_status next_texts(encode_input *in, int64_t n, tensor **out, inlay_
             return status;
         }
     }
-    return string_builder_finish(&b, NULL, out, err);
+    return string_builder_finish(&b, out, err);
 }
 
 inlay_status encode_input_next(encode_input *in, int64_t n, inlay_named_tensor *out, inlay_error *err) {

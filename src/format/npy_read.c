@@ -122,7 +122,7 @@ static inlay_status read_strings(const npy_header *h, const uint8_t *data, const
     string_builder b;
     buffer text = {0};
     walk w;
-    TRY(string_builder_init(&b, &h->dims, err));
+    TRY(string_builder_init(&b, &h->dims, NULL, err));
     walk_start(&w, h);
     for (int64_t i = 0; i < h->count; i++, walk_next(&w)) {
         buffer_clear(&text);
@@ -130,7 +130,7 @@ static inlay_status read_strings(const npy_header *h, const uint8_t *data, const
         TRY_TO(failed, string_builder_add(&b, buffer_bytes(&text), err));
     }
     buffer_free(&text);
-    return string_builder_finish(&b, NULL, out, err);
+    return string_builder_finish(&b, out, err);
 failed:
     buffer_free(&text);
     string_builder_free(&b);

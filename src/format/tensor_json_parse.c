@@ -409,10 +409,10 @@ inlay_status tensor_from_json(bytes text, const char *name, dtype wanted, tensor
         return status;
     }
     string_builder strings;
-    TRY(string_builder_init(&strings, &r.dims, err));
+    TRY(string_builder_init(&strings, &r.dims, NULL, err));
     r.strings = &strings;
     inlay_status status = walk(&r, put_leaf, err);
-    if (status == INLAY_OK) return string_builder_finish(&strings, NULL, out, err);
+    if (status == INLAY_OK) return string_builder_finish(&strings, out, err);
     string_builder_free(&strings);
     return status;
 }

@@ -357,10 +357,10 @@ static inlay_status read_strings(const reading *in, tensor **out, inlay_error *e
     if ((uint64_t)in->count > stored)
         TRY(check_limit(in, (uint64_t)in->count > UINT64_MAX / 8 ? UINT64_MAX : (uint64_t)in->count * 8, err));
     string_builder b;
-    TRY(string_builder_init(&b, &in->head.dims, err));
+    TRY(string_builder_init(&b, &in->head.dims, in->options->budget, err));
     inlay_status status =
         in->head.content.size && in->count ? add_string_content(in, &b, err) : add_strings(in, &b, err);
-    if (status == INLAY_OK) return string_builder_finish(&b, in->options->budget, out, err);
+    if (status == INLAY_OK) return string_builder_finish(&b, out, err);
     string_builder_free(&b);
     return status;
 }

@@ -121,7 +121,7 @@ static inlay_status add_text(op_call *c, inlay_error *err) {
     broadcast together;
     TRY(broadcast_make((const shape *[]){&c->in[0]->dims, &c->in[1]->dims}, 2, &together, err));
     text_sum w = {.a = c->in[0], .b = c->in[1], .together = &together, .err = err};
-    TRY(string_builder_init(&w.made, &together.out, err));
+    TRY(string_builder_init(&w.made, &together.out, c->budget, err));
     broadcast_walk(&together, 2, join_text, &w);
     buffer_free(&w.room);
     if (w.status != INLAY_OK) {
@@ -129,7 +129,7 @@ static inlay_status add_text(op_call *c, inlay_error *err) {
         return w.status;
     }
     tensor *sum;
-    TRY(string_builder_finish(&w.made, c->budget, &sum, err));
+    TRY(string_builder_finish(&w.made, &sum, err));
     op_give(c, 0, sum);
     return INLAY_OK;
 }

@@ -284,11 +284,11 @@ static inlay_status unique_run(op_call *c, inlay_error *err) {
     shape dims = shape_vector(count);
     if (status == INLAY_OK && in->type == INLAY_STRING) {
         string_builder b;
-        status = string_builder_init(&b, &dims, err);
+        status = string_builder_init(&b, &dims, c->budget, err);
         for (int64_t i = 0; i < count && status == INLAY_OK; i++)
             status = string_builder_add(&b, tensor_string(in, firsts[i]), err);
         if (status == INLAY_OK)
-            status = string_builder_finish(&b, c->budget, &values, err);
+            status = string_builder_finish(&b, &values, err);
         else
             string_builder_free(&b);
         if (status == INLAY_OK) op_give(c, 0, values);

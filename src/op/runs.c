@@ -5,7 +5,7 @@
 inlay_status runs_begin(run_writer *w, op_call *call, int output, const shape *dims, inlay_error *err) {
     dtype t = call->node->out.items[output].type;
     *w = (run_writer){.call = call, .output = output, .is_text = t == INLAY_STRING, .width = dtype_size(t)};
-    if (w->is_text) return string_builder_init(&w->text, dims, err);
+    if (w->is_text) return string_builder_init(&w->text, dims, w->call->budget, err);
     if (w->width == 0) return op_unsupported(call, t, err);
     TRY(tensor_new(t, dims, call->budget, &w->out, err));
     w->next = w->out->data;
@@ -108,7 +108,7 @@ inlay_status runs_end(run_writer *w, inlay_status status, inlay_error *err) {
         if (w->is_text) string_builder_free(&w->text);
         return status;
     }
-    if (w->is_text) TRY(string_builder_finish(&w->text, w->call->budget, &w->out, err));
+    if (w->is_text) TRY(string_builder_finish(&w->text, &w->out, err));
     op_give(w->call, w->output, w->out);
     return INLAY_OK;
 }

@@ -162,7 +162,7 @@ static inlay_status substr_run(op_call *c, inlay_error *err) {
                     shape_text(&in->dims, text_a), shape_text(&pos->dims, text_b));
     string_builder b;
     inlay_status status;
-    TRY(string_builder_init(&b, &dims, err));
+    TRY(string_builder_init(&b, &dims, c->budget, err));
     int64_t e = 0, p = 0;
     for (int64_t n = 0; n < b.count; n++) {
         int64_t from, length;
@@ -224,7 +224,7 @@ static inlay_status replace_all(op_call *c, const regex *r, bytes rewrite, bool 
     string_builder b;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&b, &in->dims, err));
+    TRY(string_builder_init(&b, &in->dims, c->budget, err));
     for (int64_t i = 0; i < in->count; i++) {
         buffer_clear(&room);
         TRY_TO(failed, op_check_cancelled(c, err));

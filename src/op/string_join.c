@@ -35,7 +35,7 @@ static inlay_status join_run(op_call *c, inlay_error *err) {
     string_builder builder;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&builder, &dims, err));
+    TRY(string_builder_init(&builder, &dims, c->budget, err));
     for (int64_t e = 0; e < builder.count; e++) {
         buffer_clear(&room);
         for (int i = 0; i < n; i++) {
@@ -114,7 +114,7 @@ static inlay_status reduce_join_run(op_call *c, inlay_error *err) {
     string_builder b;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&b, &dims, err));
+    TRY(string_builder_init(&b, &dims, c->budget, err));
     for (int64_t e = 0; e < b.count; e++, walk_next(&outer)) {
         buffer_clear(&room);
         for (int64_t i = 0; i < inner.count; i++, walk_next(&inner)) {
@@ -180,7 +180,7 @@ static inlay_status segment_join_run(op_call *c, inlay_error *err) {
     string_builder builder;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&builder, &dims, err));
+    TRY(string_builder_init(&builder, &dims, c->budget, err));
     TRY_TO(failed, sort_by_segment(ids, segments, &order, &starts, err));
     for (int64_t s = 0; s < segments; s++)
         for (int64_t column = 0; column < width; column++) {

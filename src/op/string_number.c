@@ -136,7 +136,7 @@ static inlay_status as_string_run(op_call *c, inlay_error *err) {
     string_builder b;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&b, &in->dims, err));
+    TRY(string_builder_init(&b, &in->dims, c->budget, err));
     for (int64_t i = 0; i < in->count; i++) {
         buffer_clear(&room);
         TRY_TO(failed, append_element(c, c->node->state, i, &room, err));

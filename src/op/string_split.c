@@ -50,7 +50,7 @@ static inlay_status give_sparse(op_call *c, const pieces *all, const int64_t *en
     TRY(op_output(c, 2, &pair, &dense_shape, err));
     string_builder b;
     inlay_status status;
-    TRY(string_builder_init(&b, &vector, err));
+    TRY(string_builder_init(&b, &vector, c->budget, err));
     for (int64_t row = 0, p = 0; row < rows; row++) {
         int64_t first = p;
         for (; p < ends[row]; p++) {
@@ -213,7 +213,7 @@ static inlay_status ngrams_run(op_call *c, inlay_error *err) {
             tensor_i32(out)[i] = (int32_t)total;
     }
     shape dims = shape_vector(total);
-    TRY_TO(failed, string_builder_init(&b, &dims, err));
+    TRY_TO(failed, string_builder_init(&b, &dims, c->budget, err));
     for (int64_t i = 0; i < rows; i++) TRY_TO(failed, fill_row(c, at[i], at[i + 1] - at[i], &b, &room, err));
     buffer_free(&room);
     mem_free(at);

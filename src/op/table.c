@@ -124,12 +124,12 @@ static inlay_status pick_rows(const tensor *first, const tensor *second, const i
     }
     string_builder b;
     inlay_status status = INLAY_OK;
-    TRY(string_builder_init(&b, &dims, err));
+    TRY(string_builder_init(&b, &dims, NULL, err));
     for (int64_t i = 0; status == INLAY_OK && i < n; i++) {
         const tensor *from = pick[i] < first->count ? first : second;
         status = string_builder_add(&b, item(from, pick[i] - (from == first ? 0 : first->count)), err);
     }
-    if (status == INLAY_OK) return string_builder_finish(&b, NULL, out, err);
+    if (status == INLAY_OK) return string_builder_finish(&b, out, err);
     string_builder_free(&b);
     return status;
 }
@@ -305,7 +305,7 @@ static inlay_status gather(const table_content *content, dtype value, const tens
     string_builder b = {0};
     inlay_status status = INLAY_OK;
     if (value == INLAY_STRING)
-        TRY(string_builder_init(&b, &keys->dims, err));
+        TRY(string_builder_init(&b, &keys->dims, budget, err));
     else
         TRY(tensor_new(value, &keys->dims, budget, out, err));
     for (int64_t i = 0; status == INLAY_OK && i < keys->count; i++) {
@@ -318,7 +318,7 @@ static inlay_status gather(const table_content *content, dtype value, const tens
             memcpy((*out)->data + (uint64_t)i * size, found.data, size);
     }
     if (value != INLAY_STRING) return INLAY_OK;
-    if (status == INLAY_OK) return string_builder_finish(&b, budget, out, err);
+    if (status == INLAY_OK) return string_builder_finish(&b, out, err);
     string_builder_free(&b);
     return status;
 }
@@ -364,10 +364,10 @@ inlay_status table_export(table *t, tensor **keys, tensor **values, inlay_error 
         string_builder b;
         if (t->key != INLAY_STRING) TRY_TO(done, tensor_new(t->key, &none, NULL, keys, err));
         if (t->value != INLAY_STRING) TRY_TO(done, tensor_new(t->value, &none, NULL, values, err));
-        if (!*keys) TRY_TO(done, string_builder_init(&b, &none, err));
-        if (!*keys) TRY_TO(done, string_builder_finish(&b, NULL, keys, err));
-        if (!*values) TRY_TO(done, string_builder_init(&b, &none, err));
-        if (!*values) TRY_TO(done, string_builder_finish(&b, NULL, values, err));
+        if (!*keys) TRY_TO(done, string_builder_init(&b, &none, NULL, err));
+        if (!*keys) TRY_TO(done, string_builder_finish(&b, keys, err));
+        if (!*values) TRY_TO(done, string_builder_init(&b, &none, NULL, err));
+        if (!*values) TRY_TO(done, string_builder_finish(&b, values, err));
         goto done;
     }
     for (int64_t i = 0; i < content->keys->count; i++) {

@@ -229,12 +229,12 @@ static inlay_status column_begin(column *c, const char *what, int64_t index, dty
     if (index == LINE_NUMBER && type != INLAY_INT64)
         return fail(err, INLAY_INVALID_ARGUMENT, "%s index for line number requires table %s dtype of int64, got %s",
                     what, what, dtype_name(type));
-    return type == INLAY_STRING ? string_builder_init(&c->texts, &dims, err) : INLAY_OK;
+    return type == INLAY_STRING ? string_builder_init(&c->texts, &dims, NULL, err) : INLAY_OK;
 }
 
 static inlay_status column_end(column *c, int64_t lines, tensor **out, inlay_error *err) {
     shape dims = shape_vector(lines);
-    if (c->type == INLAY_STRING) return string_builder_finish(&c->texts, NULL, out, err);
+    if (c->type == INLAY_STRING) return string_builder_finish(&c->texts, out, err);
     TRY(tensor_new(c->type, &dims, NULL, out, err));
     memcpy((*out)->data, c->numbers.data, c->numbers.size);
     return INLAY_OK;

@@ -2,7 +2,7 @@
 
 inlay_status text_give(op_call *c, int i, string_builder *b, inlay_error *err) {
     tensor *made;
-    TRY(string_builder_finish(b, c->budget, &made, err));
+    TRY(string_builder_finish(b, &made, err));
     op_give(c, i, made);
     return INLAY_OK;
 }
@@ -12,7 +12,7 @@ inlay_status text_each(op_call *c, int in, int i, text_map fn, inlay_error *err)
     string_builder b;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&b, &t->dims, err));
+    TRY(string_builder_init(&b, &t->dims, c->budget, err));
     for (int64_t e = 0; e < t->count; e++) {
         buffer_clear(&room);
         if ((e & 1023) == 1023) TRY_TO(failed, op_check_cancelled(c, err));

@@ -141,7 +141,7 @@ inlay_status tensor_copy(const tensor *t, mem_budget *budget, tensor **out, inla
         return INLAY_OK;
     }
     string_builder b;
-    TRY(string_builder_init(&b, &t->dims, err));
+    TRY(string_builder_init(&b, &t->dims, budget, err));
     for (int64_t i = 0; i < t->count; i++) {
         inlay_status status = string_builder_add(&b, tensor_string(t, i), err);
         if (status != INLAY_OK) {
@@ -149,7 +149,7 @@ inlay_status tensor_copy(const tensor *t, mem_budget *budget, tensor **out, inla
             return status;
         }
     }
-    return string_builder_finish(&b, budget, out, err);
+    return string_builder_finish(&b, out, err);
 }
 
 tensor *tensor_retain(tensor *t) {
@@ -220,9 +220,9 @@ inlay_status tensor_from_string(bytes value, tensor **out, inlay_error *err) {
     shape dims = shape_scalar();
     string_builder b;
     *out = NULL;
-    TRY(string_builder_init(&b, &dims, err));
+    TRY(string_builder_init(&b, &dims, NULL, err));
     inlay_status status = string_builder_add(&b, value, err);
-    if (status == INLAY_OK) return string_builder_finish(&b, NULL, out, err);
+    if (status == INLAY_OK) return string_builder_finish(&b, out, err);
     string_builder_free(&b);
     return status;
 }

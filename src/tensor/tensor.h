@@ -80,11 +80,14 @@ typedef struct string_builder {
     uint8_t *data;
     uint64_t size, capacity;
     shape dims;
+    mem_budget *budget;
+    uint64_t charged;
 } string_builder;
-inlay_status string_builder_init(string_builder *b, const shape *dims, inlay_error *err);
+/* BUDGET (may be NULL) is charged as the strings grow; RESOURCE_EXHAUSTED beyond it. */
+inlay_status string_builder_init(string_builder *b, const shape *dims, mem_budget *budget, inlay_error *err);
 inlay_status string_builder_add(string_builder *b, bytes text, inlay_error *err); /* INTERNAL beyond the count */
-inlay_status string_builder_finish(string_builder *b, mem_budget *budget, tensor **out,
-                                   inlay_error *err); /* B is empty afterwards, whatever the result */
+/* The tensor takes the charge over. B is empty afterwards, whatever the result. */
+inlay_status string_builder_finish(string_builder *b, tensor **out, inlay_error *err);
 void string_builder_free(string_builder *b);
 
 /* Typed access to data that is aligned (made by tensor_new). Data of files may not be: copy with memcpy, or

@@ -27,9 +27,9 @@ static tensor *make_feed(const graph_node *n) {
         return out;
     }
     string_builder b;
-    if (string_builder_init(&b, &dims, NULL) != INLAY_OK) return NULL;
+    if (string_builder_init(&b, &dims, NULL, NULL) != INLAY_OK) return NULL;
     for (int64_t i = 0; i < count; i++) (void)string_builder_add(&b, bytes_of(i % 2 ? "ab c" : ""), NULL);
-    return string_builder_finish(&b, NULL, &out, NULL) == INLAY_OK ? out : NULL;
+    return string_builder_finish(&b, &out, NULL) == INLAY_OK ? out : NULL;
 }
 
 typedef struct request {

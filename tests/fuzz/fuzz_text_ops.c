@@ -119,10 +119,10 @@ static tensor *make_input(dtype t, source *s) {
         return out;
     }
     string_builder b;
-    if (string_builder_init(&b, &dims, NULL) != INLAY_OK) return NULL;
+    if (string_builder_init(&b, &dims, NULL, NULL) != INLAY_OK) return NULL;
     for (int64_t i = 0; i < b.count; i++)
         if (string_builder_add(&b, next_text(s), NULL) != INLAY_OK) return string_builder_free(&b), NULL;
-    return string_builder_finish(&b, NULL, &out, NULL) == INLAY_OK ? out : NULL;
+    return string_builder_finish(&b, &out, NULL) == INLAY_OK ? out : NULL;
 }
 
 enum { MOST_VALUES = 16 };

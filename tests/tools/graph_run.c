@@ -38,7 +38,7 @@ static inlay_status load_strings(const char *path, tensor **out, inlay_error *er
         if (!read_exact(f, &dim, 8)) return fail(err, INLAY_DATA_LOSS, "%s", path);
         dims.dims[dims.rank++] = (int64_t)dim;
     }
-    TRY(string_builder_init(&b, &dims, err));
+    TRY(string_builder_init(&b, &dims, NULL, err));
     for (uint64_t i = 0; i < count; i++) {
         uint32_t size;
         if (!read_exact(f, &size, 4)) return fail(err, INLAY_DATA_LOSS, "%s", path);
@@ -48,7 +48,7 @@ static inlay_status load_strings(const char *path, tensor **out, inlay_error *er
         free(text);
     }
     fclose(f);
-    return string_builder_finish(&b, NULL, out, err);
+    return string_builder_finish(&b, out, err);
 }
 
 static inlay_status save_strings(const char *path, const tensor *t, inlay_error *err) {

@@ -9,9 +9,9 @@ static tensor *strings_of(const char *const *texts, int64_t n) {
     string_builder b;
     shape dims = shape_vector(n);
     tensor *t;
-    assert_ok(string_builder_init(&b, &dims, &err), &err);
+    assert_ok(string_builder_init(&b, &dims, NULL, &err), &err);
     for (int64_t i = 0; i < n; i++) assert_ok(string_builder_add(&b, bytes_of(texts[i]), &err), &err);
-    assert_ok(string_builder_finish(&b, NULL, &t, &err), &err);
+    assert_ok(string_builder_finish(&b, &t, &err), &err);
     return t;
 }
 

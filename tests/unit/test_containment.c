@@ -45,9 +45,9 @@ static void write_model(void **state, const char *table, const char *checkpoint)
     string_builder names;
     shape one = shape_vector(1);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(string_builder_init(&names, &one, NULL), INLAY_OK);
+        assert_int_equal(string_builder_init(&names, &one, NULL, NULL), INLAY_OK);
         assert_int_equal(string_builder_add(&names, bytes_of(i ? "" : "x"), NULL), INLAY_OK);
-        assert_int_equal(string_builder_finish(&names, NULL, &name, NULL), INLAY_OK);
+        assert_int_equal(string_builder_finish(&names, &name, NULL), INLAY_OK);
         put_constant(&b, i ? "slices" : "names", name);
         add_node(&e, &b);
     }

@@ -157,9 +157,9 @@ static void what_is_written_is_read_back(void **state) {
         tensor *t, *back;
         if (type == INLAY_STRING) {
             string_builder s;
-            assert_ok(string_builder_init(&s, &dims, &err), &err);
+            assert_ok(string_builder_init(&s, &dims, NULL, &err), &err);
             for (int i = 0; i < 4; i++) assert_ok(string_builder_add(&s, bytes_make("abc", (size_t)i), &err), &err);
-            assert_ok(string_builder_finish(&s, NULL, &t, &err), &err);
+            assert_ok(string_builder_finish(&s, &t, &err), &err);
         } else {
             assert_ok(tensor_new((dtype)type, &dims, NULL, &t, &err), &err);
             for (uint64_t i = 0; i < t->size; i++) t->data[i] = (uint8_t)(i * 7);
