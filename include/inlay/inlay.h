@@ -77,7 +77,7 @@ INLAY_API const char *inlay_status_name(inlay_status status);
 /* The version, for example "0.1.0". */
 INLAY_API const char *inlay_version(void);
 
-/* One line: version, compiler, the instruction set that the kernels use, the optional libraries that are built in. */
+/* One line: version, compiler, the instruction set that the kernels use, the libraries that are built in. */
 INLAY_API const char *inlay_build_info(void);
 
 /* Sets how many threads the library's one pool may use, the calling one included; 0 means one a core. Takes effect when
@@ -342,7 +342,7 @@ typedef struct inlay_fuse_report {
     uint64_t bytes;                                   /* of rows */
     int64_t zero_rows, first_zero_row;                /* -1: none */
     int64_t non_finite_rows, first_non_finite_row;    /* -1: none */
-    double read_seconds, write_seconds, sync_seconds;
+    double write_seconds, sync_seconds; /* the pass over the rows with all that is written; making that durable */
 } inlay_fuse_report;
 
 /* Makes one SavedModel of an extractor and stored vectors. It is built beside the target and renamed into place: a kill
