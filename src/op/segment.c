@@ -37,17 +37,19 @@ static inlay_status check_sorted(segments *s, int64_t given, inlay_error *err) {
         if (s->ids[i] < 0) return fail(err, INLAY_INVALID_ARGUMENT, "segment ids must be >= 0");
         if (i && s->ids[i] < s->ids[i - 1]) return fail(err, INLAY_INVALID_ARGUMENT, "segment ids are not increasing");
     }
-    int64_t needed = s->n ? s->ids[s->n - 1] + 1 : 0;
     if (s->n && s->ids[s->n - 1] >= INT64_MAX / 2)
         return fail(err, INLAY_INVALID_ARGUMENT, "segment id %lld is absurd", (long long)s->ids[s->n - 1]);
+    int64_t needed = s->n ? s->ids[s->n - 1] + 1 : 0;
     if (given >= 0 && needed > given) return fail(err, INLAY_INVALID_ARGUMENT, "segment ids must be < num_segments");
     s->count = given >= 0 ? given : needed;
     return INLAY_OK;
 }
 
-static void put_dims(segments *s, const shape *data, int first) {
+static inlay_status put_dims(segments *s, const shape *data, int first, inlay_error *err) {
+    if (1 + data->rank - first > INLAY_MAX_RANK) return fail(err, INLAY_INVALID_ARGUMENT, "too many dimensions");
     s->dims = shape_vector(s->count);
     for (int i = first; i < data->rank; i++) s->dims.dims[s->dims.rank++] = data->dims[i];
+    return INLAY_OK;
 }
 
 static inlay_status read_sorted(const op_call *c, segments *s, inlay_error *err) {
@@ -59,8 +61,7 @@ static inlay_status read_sorted(const op_call *c, segments *s, inlay_error *err)
     s->width = op_span(&data->dims, 1, data->dims.rank);
     TRY(read_numbers(ids, "segment_ids", &s->ids, err));
     TRY(check_sorted(s, -1, err));
-    put_dims(s, &data->dims, 1);
-    return INLAY_OK;
+    return put_dims(s, &data->dims, 1, err);
 }
 
 static inlay_status read_unsorted(const op_call *c, segments *s, inlay_error *err) {
@@ -82,8 +83,7 @@ static inlay_status read_unsorted(const op_call *c, segments *s, inlay_error *er
         if (s->ids[i] >= s->count)
             return fail(err, INLAY_INVALID_ARGUMENT, "segment_ids[%lld] = %lld is out of range [0, %lld)", (long long)i,
                         (long long)s->ids[i], (long long)s->count);
-    put_dims(s, &data->dims, ids->dims.rank);
-    return INLAY_OK;
+    return put_dims(s, &data->dims, ids->dims.rank, err);
 }
 
 static inlay_status read_sparse(const op_call *c, segments *s, inlay_error *err) {
@@ -105,8 +105,7 @@ static inlay_status read_sparse(const op_call *c, segments *s, inlay_error *err)
         if (s->rows[i] < 0 || s->rows[i] >= data->dims.dims[0])
             return fail(err, INLAY_INVALID_ARGUMENT, "Bad: indices[%lld] == %lld out of range [0, %lld)", (long long)i,
                         (long long)s->rows[i], (long long)data->dims.dims[0]);
-    put_dims(s, &data->dims, 1);
-    return INLAY_OK;
+    return put_dims(s, &data->dims, 1, err);
 }
 
 /* Members of each segment (their root for SQRT_N), 1 where there is none. */

@@ -181,6 +181,7 @@ static inlay_status segment_join_run(op_call *c, inlay_error *err) {
     buffer room = {0};
     inlay_status status;
     TRY(string_builder_init(&builder, &dims, c->budget, err));
+    if (builder.count == 0) return text_give(c, 0, &builder, err);
     TRY_TO(failed, sort_by_segment(ids, segments, &order, &starts, err));
     for (int64_t s = 0; s < segments; s++)
         for (int64_t column = 0; column < width; column++) {

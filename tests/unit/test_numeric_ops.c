@@ -198,6 +198,12 @@ static void unfit_inputs_are_refused(void **state) {
          INLAY_INVALID_ARGUMENT,
          "which has 2"},
         {"Sum", float_t, {F32(DIMS(2), 1, 2), I32(DIMS(1), 1)}, 2, INLAY_INVALID_ARGUMENT, "axis 1"},
+        {"UnsortedSegmentSum",
+         NULL,
+         {F32(DIMS(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 1), I32(SCALAR, 0), I32(SCALAR, 1)},
+         3,
+         INLAY_INVALID_ARGUMENT,
+         "too many dimensions"},
         {"Assert", NULL, {make_tensor(INLAY_BOOL, SCALAR, "\0")}, 1, INLAY_INVALID_ARGUMENT, "assertion"},
         {"Enter", float_t, {F32(DIMS(1), 1)}, 1, INLAY_UNIMPLEMENTED, "Enter"},
     };
