@@ -132,7 +132,18 @@ failed:
     return status;
 }
 
-/* Rows of IN in the order of their segments: *order [rows], *starts [segments + 1]; mem_free. */
+static inlay_status check_segments(const tensor *ids, int64_t segments, inlay_error *err) {
+    for (int64_t i = 0; i < ids->count; i++) {
+        int64_t id;
+        TRY(tensor_as_int(ids, i, "segment_ids", &id, err));
+        if (id < 0 || id >= segments)
+            return fail(err, INLAY_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id,
+                        (long long)segments);
+    }
+    return INLAY_OK;
+}
+
+/* Rows of IN in the order of their segments, which are sound: *order [rows], *starts [segments + 1]; mem_free. */
 static inlay_status sort_by_segment(const tensor *ids, int64_t segments, int64_t **order, int64_t **starts,
                                     inlay_error *err) {
     inlay_status status;
@@ -141,11 +152,8 @@ static inlay_status sort_by_segment(const tensor *ids, int64_t segments, int64_t
     if (!*order || !*starts) TRY_TO(failed, fail_memory(err));
     int64_t *next = *starts + 1; /* becomes the end of each segment, which is the start of the following */
     for (int64_t i = 0; i < ids->count; i++) {
-        int64_t id;
+        int64_t id = 0;
         TRY_TO(failed, tensor_as_int(ids, i, "segment_ids", &id, err));
-        if (id < 0 || id >= segments)
-            TRY_TO(failed, fail(err, INLAY_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id,
-                                (long long)segments));
         next[id + 1]++;
     }
     for (int64_t s = 0; s < segments; s++) next[s + 1] += next[s];
@@ -180,6 +188,7 @@ static inlay_status segment_join_run(op_call *c, inlay_error *err) {
     string_builder builder;
     buffer room = {0};
     inlay_status status;
+    TRY(check_segments(ids, segments, err));
     TRY(string_builder_init(&builder, &dims, c->budget, err));
     if (builder.count == 0) return text_give(c, 0, &builder, err);
     TRY_TO(failed, sort_by_segment(ids, segments, &order, &starts, err));
