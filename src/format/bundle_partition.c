@@ -132,9 +132,23 @@ static inlay_status copy_part(const tensor *whole, const box *part, tensor **out
     return INLAY_OK;
 }
 
+/* The bytes of PART alone are turned around: the whole may be as large as the file. */
+static inlay_status read_swapped_part(bundle *b, const bundle_entry *entry, const box *part, tensor **out,
+                                      inlay_error *err) {
+    file_map *map;
+    bytes data;
+    box from = box_of_shape(&entry->dims);
+    TRY(bundle_stored(b, entry, &map, &data, err));
+    TRY(tensor_new(entry->type, &part->dims, NULL, out, err));
+    box_copy(part, dtype_size(entry->type), data.data, &from, (*out)->data, part);
+    bundle_swap_bytes(*out);
+    return INLAY_OK;
+}
+
 static inlay_status read_part(bundle *b, const bundle_entry *entry, const box *part, tensor **out, inlay_error *err) {
     char key[KEY_TEXT];
     tensor *whole;
+    if (b->big_endian && dtype_size(entry->type) > 0) return read_swapped_part(b, entry, part, out, err);
     TRY(bundle_read(b, entry, &whole, err));
     inlay_status status;
     if (shape_equal(&part->dims, &whole->dims))
