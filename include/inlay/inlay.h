@@ -7,6 +7,7 @@
  *   inlay_model_                   open a model, list its signatures, run one
  *   inlay_search_                  ask a fused model for the most similar rows
  *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
+ *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
  *
  * Rules that hold everywhere:
  * - A function that can fail returns an inlay_status and fills *error (which may be NULL) when it is not INLAY_OK.
@@ -289,6 +290,52 @@ INLAY_API inlay_status inlay_search_texts(inlay_model *model, const char *signat
                                           int64_t k, inlay_hits **out, inlay_error *error);
 INLAY_API inlay_status inlay_search_vectors(inlay_model *model, const char *signature, const float *vectors, size_t n,
                                             size_t dim, int64_t k, inlay_hits **out, inlay_error *error);
+
+/* ---- stored tensors */
+
+/* What is stored, without running it: the variables of a SavedModel, the tensors of a checkpoint, the constants of a
+ * frozen graph. */
+typedef struct inlay_store inlay_store;
+
+typedef struct inlay_stored {
+    inlay_string key; /* arbitrary bytes, with a NUL behind them */
+    inlay_dtype dtype;
+    int rank; /* -1: unknown, in a graph that is not sound */
+    const int64_t *dims;
+    size_t slices;  /* > 0: a partitioned tensor, stored in so many */
+    int shard;      /* data file of a bundle; -1: none (V1 checkpoints, graphs), or those of the slices */
+    int64_t offset; /* of its bytes in that file, or in the graph's; -1: they lie in no one place as they are */
+    uint64_t bytes; /* of numbers: what they take in memory; of strings: in the file, 0 when only reading would tell */
+} inlay_stored;
+
+/* Opens a SavedModel directory, a frozen GraphDef (.pb, .pbtxt: the Const nodes outside of functions), a checkpoint by
+ * its prefix, its .index or its V1 file, or a folder whose `checkpoint` file names the latest one. No values are read;
+ * COPY reads files into memory instead of mapping them. *out is the caller's (inlay_store_close); NULL on failure.
+ * Errors: NOT_FOUND, DATA_LOSS (damaged, or a shard shorter than an entry needs), INVALID_ARGUMENT, UNIMPLEMENTED. */
+INLAY_API inlay_status inlay_store_open(const char *path, bool copy, inlay_store **out, inlay_error *error);
+INLAY_API void inlay_store_close(inlay_store *store); /* tensors that were read stay valid; NULL is fine */
+
+/* Stored tensors in the order of their keys. What is returned is valid until the next of these calls. */
+INLAY_API size_t inlay_store_count(const inlay_store *store);
+INLAY_API bool inlay_store_tensor(inlay_store *store, size_t index, inlay_stored *out); /* false out of range */
+
+/* The index of KEY. NOT_FOUND names it. */
+INLAY_API inlay_status inlay_store_find(const inlay_store *store, const char *key, size_t *index, inlay_error *error);
+
+/* Reads tensor INDEX, by mapping where the file holds it as it is. *out is the caller's (inlay_tensor_release); NULL on
+ * failure. Errors: OUT_OF_RANGE (no such index), DATA_LOSS, UNIMPLEMENTED (a dtype without plain values). */
+INLAY_API inlay_status inlay_store_read(inlay_store *store, size_t index, inlay_tensor **out, inlay_error *error);
+
+/* Integers beyond 2^53 are rounded to double. */
+typedef struct inlay_stats {
+    uint64_t elements;
+    double min, max, mean; /* of the finite elements; NaN when there are none */
+    uint64_t zeros, nans, positive_infinities, negative_infinities;
+} inlay_stats;
+
+/* Reads tensor INDEX through once, on all cores, a few megabytes at a time: the same figures whatever the number of
+ * threads. Errors: as inlay_store_read; UNIMPLEMENTED for strings, complex numbers and floats of 8 bits. */
+INLAY_API inlay_status inlay_store_stats(inlay_store *store, size_t index, inlay_stats *out, inlay_error *error);
 
 /* ---- fuse */
 

@@ -176,6 +176,14 @@ static inlay_status read_checked_header(wire_reader r, header *h, inlay_error *e
                    h->type);
 }
 
+inlay_status tensor_proto_read_header(wire_reader message, dtype *type, shape *dims, inlay_error *err) {
+    header h;
+    TRY(read_checked_header(message, &h, err));
+    *type = (dtype)h.type;
+    *dims = h.dims;
+    return INLAY_OK;
+}
+
 typedef struct reading {
     wire_reader message;
     const tensor_proto_options *options;

@@ -37,6 +37,9 @@ inlay_status tensor_proto_read(wire_reader message, const tensor_proto_options *
 inlay_status tensor_proto_read_values(wire_reader message, dtype type, const shape *dims,
                                       const tensor_proto_options *options, tensor **out, inlay_error *err);
 
+/* The dtype and shape alone, whatever the values are. The shape may be partly unknown. */
+inlay_status tensor_proto_read_header(wire_reader message, dtype *type, shape *dims, inlay_error *err);
+
 /* Appends the fields of the TensorProto of T (string_val for strings, else tensor_content). UNIMPLEMENTED for dtypes
  * without plain values. */
 inlay_status tensor_proto_write(buffer *b, const tensor *t, inlay_error *err);

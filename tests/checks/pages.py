@@ -13,7 +13,7 @@ PAGES = {
     "checkpoint_state": "checkpoint", "fingerprint": "saved_model",
     "labels": "labels", "labels_file": "labels", "labels_offsets": "label_offsets", "tensor_json": "tensor_json",
     "npy": "npy", "npz": "npz", "vectors": "vectors", "sstable": "sstable", "saved_model": "saved_model",
-    "shards": None, "shards_open": None, "tensor_proto": None,
+    "shards": None, "shards_open": None, "tensor_proto": None, "store": None,
 }
 ALSO = {"fused_model", "manifest"}  # what src/edit/ writes
 HEX = re.compile(r"\b(?:[0-9a-f]{2,4} ){5,}", re.I)

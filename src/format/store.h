@@ -1,0 +1,55 @@
+/* Stored tensors, whatever they lie in (a SavedModel's variables, a checkpoint of either kind, the constants of a
+ * frozen graph), to whoever lists or reads them. This room knows nothing of how graphs are
+ * run. */
+#ifndef FORMAT_STORE_H
+#define FORMAT_STORE_H
+
+#include "format/checkpoint.h"
+
+typedef struct store store;
+
+typedef struct store_tensor {
+    bytes key; /* arbitrary bytes, with a NUL behind them; valid as long as the store */
+    dtype type;
+    shape dims;
+    size_t slices;  /* > 0: put together from so many */
+    int32_t shard;  /* data file of a bundle; -1: none, or several */
+    int64_t offset; /* of the elements in that file, or in the graph's; -1: they lie nowhere as they are */
+    uint64_t
+        size; /* bytes: of numbers what they take in memory, of strings their stored form, 0 when that is unknown */
+} store_tensor;
+
+/* Opens a SavedModel folder (its variables; none when it has none), a file with a graph (the Const nodes of its main
+ * graph by name, not those of its functions), or whatever checkpoint_open takes. No values are read, graphs are decoded
+ * only in the second case. *out is the caller's (store_close). Errors: as checkpoint_open and saved_model_open;
+ * INVALID_ARGUMENT (two nodes of one name). */
+inlay_status store_open(const char *path, bool copy, store **out, inlay_error *err);
+void store_close(store *s); /* tensors that were read stay valid; NULL is fine */
+
+const char *store_path(const store *s);
+size_t store_count(const store *s);
+store_tensor store_at(const store *s, size_t index); /* by rising key; index < count */
+
+/* NOT_FOUND names KEY and the store. */
+inlay_status store_find(const store *s, bytes key, size_t *index, inlay_error *err);
+
+/* A whole tensor: a view of the mapped file where it can be. *out is the caller's. Errors: as bundle_read,
+ * checkpoint_v1_read and tensor_proto_read. */
+inlay_status store_read(store *s, size_t index, tensor **out, inlay_error *err);
+
+/* A tensor's elements in C order, part by part: a view of all of them where the file holds them as they are, else parts
+ * of some 16 MiB in memory. Tensors of V1 checkpoints and graphs, and strings, are one part. */
+typedef struct store_stream {
+    store *of;
+    store_tensor head;
+    size_t index;
+    int axis; /* parts are cut along this dimension */
+    int64_t at, step;
+    tensor *part;
+} store_stream;
+void store_stream_begin(store *s, size_t index, store_stream *out);
+/* *part is the stream's, until the next call; NULL at the end. */
+inlay_status store_stream_next(store_stream *stream, const tensor **part, inlay_error *err);
+void store_stream_end(store_stream *stream); /* a zeroed one is fine */
+
+#endif
