@@ -61,3 +61,7 @@ complete -c inlay -n '__fish_seen_subcommand_from bench' -l seconds -r -d 'how l
 complete -c inlay -n '__fish_seen_subcommand_from bench' -l threads -r -d 'threads to use (default: one a core)'
 complete -c inlay -n '__fish_seen_subcommand_from bench' -l tag_set -r -d 'the metagraph (default: the only one, else serve)'
 complete -c inlay -n '__fish_seen_subcommand_from bench' -l json -d 'print JSON'
+complete -c inlay -n __fish_use_subcommand -a tensors -d 'list the tensors that a model or checkpoint stores'
+complete -c inlay -n '__fish_seen_subcommand_from tensors' -l stats -d 'read the values too: range and mean of the finite ones, how many are zero, NaN or infinite'
+complete -c inlay -n '__fish_seen_subcommand_from tensors' -l json -d 'print JSON'
+complete -c inlay -n '__fish_seen_subcommand_from tensors' -l threads -r -d 'threads to use (default: one a core)'

@@ -110,10 +110,24 @@ static bool is_optional(const char *operand) {
     return operand[strlen(operand) - 1] == '?';
 }
 
+static bool takes_the_rest(const char *operand) {
+    size_t n = strlen(operand);
+    return n > 3 && strcmp(operand + n - 3, "...") == 0;
+}
+
+/* Where the words of a last operand that takes the rest go; NULL when there is none. COUNT is that of the others. */
+static text_list *find_rest(const command *c, char *values, size_t *count) {
+    *count = 0;
+    while (c->operands && c->operands[*count]) ++*count;
+    if (*count == 0 || !takes_the_rest(c->operands[*count - 1])) return NULL;
+    --*count;
+    return (text_list *)(void *)(values + c->operands_offset + *count * sizeof(const char *));
+}
+
 static int parse(const command *c, int argc, char **argv, char *values) {
     const char **operands = (const char **)(void *)(values + c->operands_offset);
-    size_t given = 0, most = 0;
-    while (c->operands && c->operands[most]) most++;
+    size_t given = 0, most;
+    text_list *rest = find_rest(c, values, &most);
     bool flags_ended = false;
     for (int i = 0; i < argc; i++) {
         if (!flags_ended && strcmp(argv[i], "--") == 0) {
@@ -121,10 +135,13 @@ static int parse(const command *c, int argc, char **argv, char *values) {
         } else if (!flags_ended && looks_like_flag(argv[i])) {
             int code = take_flag(c, argc, argv, &i, values);
             if (code != EXIT_FINE) return code;
-        } else if (given == most) {
-            return usage_error(c, "one word too many: %s", argv[i]);
-        } else {
+        } else if (given < most) {
             operands[given++] = argv[i];
+        } else if (!rest) {
+            return usage_error(c, "one word too many: %s", argv[i]);
+        } else if (!add_text(rest, argv[i])) {
+            fprintf(stderr, "inlay: out of memory\n");
+            return EXIT_FAILED;
         }
     }
     if (given < most && !is_optional(c->operands[given])) return usage_error(c, "%s is missing", c->operands[given]);
@@ -144,6 +161,9 @@ int command_main(const command *c, int argc, char **argv) {
     if (code == EXIT_FINE) code = c->run(values);
     for (const flag_spec *f = c->flags; f->name; f++)
         if (f->kind == FLAG_LIST) free(((text_list *)(void *)(values + f->offset))->items);
+    size_t others;
+    text_list *rest = find_rest(c, values, &others);
+    if (rest) free(rest->items);
     free(values);
     return code;
 }

@@ -42,8 +42,10 @@ typedef struct command {
     const char *usage;           /* what follows the name */
     const char *description;     /* paragraphs, separated by a blank line */
     const flag_spec *flags;      /* ended by one without a name */
-    const char *const *operands; /* names of positional arguments, NULL-terminated; one that ends in "?" is optional */
-    size_t operands_offset;      /* of the first `const char *` field; they follow one another */
+    const char *const *operands; /* names of positional arguments, NULL-terminated; one that ends in "?" is optional, a
+                                  * last one that ends in "..." takes all further words, none too */
+    size_t operands_offset;      /* of the first `const char *` field; they follow one another, and the
+                                  * `text_list` of "..." comes after them */
     const example *examples;     /* ended by one without a command */
     size_t size;                 /* of the struct that flags fill; zeroed, then filled in by `defaults` */
     void (*defaults)(void *values);

@@ -77,23 +77,13 @@ static int show_plain(const show_values *v, inlay_model *model) {
     return EXIT_FINE;
 }
 
-static void json_dims(const int64_t *dims, int rank) {
-    if (rank < 0) {
-        printf("null");
-        return;
-    }
-    putchar('[');
-    for (int i = 0; i < rank; i++) printf("%s%lld", i ? ", " : "", (long long)dims[i]);
-    putchar(']');
-}
-
 static void json_endpoints(const char *what, const inlay_endpoint *list, size_t n) {
     printf("\"%s\": {", what);
     for (size_t i = 0; i < n; i++) {
         if (i) printf(", ");
         print_json(stdout, list[i].key, strlen(list[i].key));
         printf(": {\"dtype\": \"%s\", \"shape\": ", inlay_dtype_name(list[i].dtype));
-        json_dims(list[i].dims, list[i].rank);
+        print_json_dims(stdout, list[i].dims, list[i].rank);
         printf(", \"tensor\": ");
         print_json(stdout, list[i].tensor, strlen(list[i].tensor));
         printf("%s}", list[i].optional ? ", \"optional\": true" : "");
@@ -136,7 +126,7 @@ static int show_json(const show_values *v, inlay_model *model) {
         printf("%s{\"key\": ", i ? ", " : "");
         print_json(stdout, x.key, strlen(x.key));
         printf(", \"dtype\": \"%s\", \"shape\": ", inlay_dtype_name(x.dtype));
-        json_dims(x.dims, x.rank);
+        print_json_dims(stdout, x.dims, x.rank);
         printf(", \"shard\": %d, \"offset\": %llu, \"bytes\": %llu}", x.shard, (unsigned long long)x.offset,
                (unsigned long long)x.bytes);
     }

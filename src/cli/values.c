@@ -155,6 +155,16 @@ void print_dims(FILE *out, const int64_t *dims, int rank) {
     putc(']', out);
 }
 
+void print_json_dims(FILE *out, const int64_t *dims, int rank) {
+    if (rank < 0) {
+        fputs("null", out);
+        return;
+    }
+    putc('[', out);
+    for (int i = 0; i < rank; i++) fprintf(out, "%s%lld", i ? ", " : "", (long long)dims[i]);
+    putc(']', out);
+}
+
 double seconds_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

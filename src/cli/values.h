@@ -41,6 +41,9 @@ void print_json_number(FILE *out, double value);
 /* "[?, 64]" or "unknown rank". */
 void print_dims(FILE *out, const int64_t *dims, int rank);
 
+/* "[-1, 64]" or "null". */
+void print_json_dims(FILE *out, const int64_t *dims, int rank);
+
 double seconds_now(void);
 double quantile(double *values, size_t n, double q); /* sorts VALUES */
 
