@@ -337,6 +337,33 @@ typedef struct inlay_stats {
  * threads. Errors: as inlay_store_read; UNIMPLEMENTED for strings, complex numbers and floats of 8 bits. */
 INLAY_API inlay_status inlay_store_stats(inlay_store *store, size_t index, inlay_stats *out, inlay_error *error);
 
+typedef struct inlay_export_options {
+    size_t size;             /* sizeof, set by inlay_export_options_init */
+    const char *source;      /* what inlay_store_open takes */
+    const char *const *keys; /* [n_keys] tensors; none: all */
+    size_t n_keys;
+    const char *output; /* FILE.npy, FILE.json (a tensor of strings), FILE.npz, or a folder to make */
+    bool force;         /* replace a file, or a folder that holds nothing but .npy and .json files */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_export_options;
+INLAY_API void inlay_export_options_init(inlay_export_options *options);
+
+typedef struct inlay_export_report {
+    size_t tensors, left_out;
+    uint64_t bytes; /* of the tensors, as inlay_stored has them */
+} inlay_export_report;
+
+/* Writes stored tensors as NumPy reads them, numbers in parts of a few megabytes whatever their size. FILE.npy takes
+ * one tensor. FILE.npz takes any number by their keys, but no strings: named ones are refused, and of all tensors the
+ * string _CHECKPOINTABLE_OBJECT_GRAPH is left out with a note. A folder gets a file each: KEY.npy, KEY.json for
+ * strings, where every byte of the key but letters, digits, '_', '-' and '.' (not at the start) is %XX. What NumPy has
+ * not got is written as bytes: bfloat16 as <V2. All appears whole or not at all. REPORT may be NULL. Errors: NOT_FOUND
+ * (a key, or nothing stored), ALREADY_EXISTS, INVALID_ARGUMENT (several tensors to one .npy, a key given twice, keys
+ * that a .npz cannot tell apart), UNIMPLEMENTED (dtypes), DATA_LOSS, RESOURCE_EXHAUSTED (disk full), CANCELLED. */
+INLAY_API inlay_status inlay_export(const inlay_export_options *options, inlay_export_report *report,
+                                    inlay_error *error);
+
 /* ---- fuse */
 
 typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;

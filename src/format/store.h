@@ -1,9 +1,10 @@
 /* Stored tensors, whatever they lie in (a SavedModel's variables, a checkpoint of either kind, the constants of a
- * frozen graph), to whoever lists or reads them. This room knows nothing of how graphs are
+ * frozen graph), to whoever lists them, reads them or writes them elsewhere. This room knows nothing of how graphs are
  * run. */
 #ifndef FORMAT_STORE_H
 #define FORMAT_STORE_H
 
+#include "base/log.h"
 #include "format/checkpoint.h"
 
 typedef struct store store;
@@ -51,5 +52,17 @@ void store_stream_begin(store *s, size_t index, store_stream *out);
 /* *part is the stream's, until the next call; NULL at the end. */
 inlay_status store_stream_next(store_stream *stream, const tensor **part, inlay_error *err);
 void store_stream_end(store_stream *stream); /* a zeroed one is fine */
+
+/* ---- writing elsewhere; bytes written are counted into REPORT */
+
+/* Writes a tensor to PATH: numbers as .npy, strings as .json (tensor_json.h), whatever PATH is called. */
+inlay_status store_save(store *s, size_t index, const char *path, file_mode mode, progress *report, inlay_error *err);
+
+/* Writes the tensors INDICES [n], n > 0, to the archive PATH, as numpy.savez does: stored, each as KEY.npy. Whole or
+ * not at all. Errors: INVALID_ARGUMENT (keys that NumPy could not tell apart or a zip archive cannot hold),
+ * UNIMPLEMENTED (a dtype that NumPy has not got, strings among them: NumPy would have to unpickle them), as
+ * store_stream_next. */
+inlay_status store_save_npz(store *s, const size_t *indices, size_t n, const char *path, progress *report,
+                            inlay_error *err);
 
 #endif
