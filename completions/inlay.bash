@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse query encode show run bench tensors help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse query encode show run bench tensors export help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -17,6 +17,7 @@ _inlay() {
     run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --outdir --overwrite --tag_set --threads" -- "$word")) ;;
     bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --runs --seconds --threads --tag_set --json" -- "$word")) ;;
     tensors) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--stats --json --threads" -- "$word")) ;;
+    export) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --force --json" -- "$word")) ;;
     esac
 }
 complete -o default -F _inlay inlay

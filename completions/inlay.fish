@@ -65,3 +65,7 @@ complete -c inlay -n __fish_use_subcommand -a tensors -d 'list the tensors that 
 complete -c inlay -n '__fish_seen_subcommand_from tensors' -l stats -d 'read the values too: range and mean of the finite ones, how many are zero, NaN or infinite'
 complete -c inlay -n '__fish_seen_subcommand_from tensors' -l json -d 'print JSON'
 complete -c inlay -n '__fish_seen_subcommand_from tensors' -l threads -r -d 'threads to use (default: one a core)'
+complete -c inlay -n __fish_use_subcommand -a export -d 'write stored tensors as .npy, .npz or a folder of them'
+complete -c inlay -n '__fish_seen_subcommand_from export' -l out -r -d 'where the tensors go: one to FILE.npy (strings to FILE.json), any number to FILE.npz or to a folder'
+complete -c inlay -n '__fish_seen_subcommand_from export' -l force -d 'replace a file that is there, or a folder that holds only .npy and .json files'
+complete -c inlay -n '__fish_seen_subcommand_from export' -l json -d 'print a report as JSON'

@@ -1,5 +1,6 @@
 """Every allocation of the program fails in turn, the libraries' included: one clear error or the right result, no crash."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -99,3 +100,28 @@ def test_reading_a_model(tmp_path, model, args):
             assert done.stdout == seen[0], f"allocation {number} gave another answer"
 
     check_every_allocation([args[0], model, *args[1:]], tmp_path, check)
+
+
+@pytest.mark.parametrize("source", ["bundles/one_shard/bundle", "bundles/partitioned/bundle", "bundles/big_endian/bundle",
+                                    "checkpoints/v1", "saved_models/tf1", "graphs/frozen/graph.pb"])
+@pytest.mark.parametrize("output", ["out", "out.npz", None])
+def test_stored_tensors(inlay, tmp_path, source, output):
+    """Listing and measuring them, or exporting the numbers among them."""
+    listed = json.loads(inlay.ok("tensors", DATA / source, "--json"))
+    keys = [t["key"] for t in listed if t["dtype"] != "string" or output == "out"][:12]
+    args = ["export", DATA / source, *keys, "-o", tmp_path / output] if output else ["tensors", DATA / source, "--stats"]
+    seen = []
+
+    def clean():
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        (tmp_path / "out.npz").unlink(missing_ok=True)
+
+    def check(done, number):
+        files = {name: data for name, data in tree(tmp_path).items() if name != "count"}
+        if done.returncode == 0:
+            seen.append(files if output else done.stdout)
+            assert seen[-1] == seen[0], f"allocation {number} gave other tensors"
+        else:
+            assert not files, f"allocation {number} left {list(files)}"
+
+    check_every_allocation(args, tmp_path, check, clean)
