@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The sources hold no unfinished work, and nothing in the repository names a machine or a tool it was made with."""
+"""The sources hold no unfinished work, and nothing in the repository names a folder of somebody's machine."""
 
 import re
 
 import check
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented yet|placeholder implementation|\bfor now\b")
-FOREIGN = re.compile(r"/work/|/farm/|/\.library\b|DEVELOPERS\.md|before-stop|farm-studio|artifactory|codeartifact", re.I)
+FOREIGN = re.compile(r"/(?:work|home|Users)/\w")
 
 
 def search(names, pattern):
