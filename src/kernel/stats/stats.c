@@ -44,25 +44,23 @@ static void add_one(stats_figures *f, double v) {
 
 enum { BLOCK = 1024 };
 
-/* Whole lanes at once where they are finite, the others and the rest one by one. */
-static void add_f32(stats_figures *f, const stats_kernels *k, const void *data, size_t n) {
+/* Whole lanes at once where all are finite. Returns how many elements that were; the others go one by one. */
+static size_t add_lanes(stats_figures *f, bool (*finite)(stats_figures *out, const void *data, size_t n),
+                        const void *data, size_t n) {
     stats_figures block;
     size_t whole = n - n % STATS_LANES;
-    if (!k->finite_f32(&block, data, whole))
-        whole = 0;
-    else
-        stats_merge(f, &block);
-    for (size_t i = whole; i < n; i++) add_one(f, (double)load_f32((const char *)data + 4 * i));
+    if (!finite(&block, data, whole)) return 0;
+    stats_merge(f, &block);
+    return whole;
+}
+
+static void add_f32(stats_figures *f, const stats_kernels *k, const void *data, size_t n) {
+    for (size_t i = add_lanes(f, k->finite_f32, data, n); i < n; i++)
+        add_one(f, (double)load_f32((const char *)data + 4 * i));
 }
 
 static void add_f64(stats_figures *f, const stats_kernels *k, const void *data, size_t n) {
-    stats_figures block;
-    size_t whole = n - n % STATS_LANES;
-    if (!k->finite_f64(&block, data, whole))
-        whole = 0;
-    else
-        stats_merge(f, &block);
-    for (size_t i = whole; i < n; i++) {
+    for (size_t i = add_lanes(f, k->finite_f64, data, n); i < n; i++) {
         double v;
         memcpy(&v, (const char *)data + 8 * i, 8);
         add_one(f, v);
