@@ -1,4 +1,4 @@
-#include "edit/fuse.h"
+#include "edit/fuse/fuse.h"
 
 #include <string.h>
 

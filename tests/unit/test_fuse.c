@@ -3,7 +3,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
-#include "edit/fuse.h"
+#include "edit/fuse/fuse.h"
 #include "format/bundle.h"
 #include "format/npy.h"
 #include "format/saved_model.h"

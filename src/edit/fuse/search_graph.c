@@ -1,4 +1,4 @@
-#include "edit/search_graph.h"
+#include "edit/fuse/search_graph.h"
 
 #include "base/alloc.h"
 

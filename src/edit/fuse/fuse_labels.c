@@ -1,6 +1,6 @@
 /* Labels and ids of a fused model: one variable, beside it (for labels) a table of offsets that makes opening them as
  * quick as opening none. */
-#include "edit/fuse_data.h"
+#include "edit/fuse/fuse_data.h"
 
 #include "base/alloc.h"
 #include "base/crc32c.h"

@@ -3,7 +3,7 @@
 #ifndef EDIT_FUSE_GRAPH_H
 #define EDIT_FUSE_GRAPH_H
 
-#include "edit/search_graph.h"
+#include "edit/fuse/search_graph.h"
 #include "format/saved_model.h"
 
 typedef enum fuse_form {

@@ -1,4 +1,4 @@
-#include "edit/fuse_writer.h"
+#include "edit/fuse/fuse_writer.h"
 
 static void put_handles(fuse_writer *w) {
     for (size_t i = 0; i < w->g->n_variables; i++) {

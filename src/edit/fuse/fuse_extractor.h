@@ -2,7 +2,7 @@
 #ifndef EDIT_FUSE_EXTRACTOR_H
 #define EDIT_FUSE_EXTRACTOR_H
 
-#include "edit/fuse_graph.h"
+#include "edit/fuse/fuse_graph.h"
 
 /* Opens the extractor that OPTIONS name and checks that PREFIX and the signature's name are free. DIM is that of the
  * rows (-1: any), SOURCE the file that says so. *e is the caller's (fuse_extractor_close), also after a failure. */

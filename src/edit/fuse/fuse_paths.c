@@ -1,4 +1,4 @@
-#include "edit/fuse_paths.h"
+#include "edit/fuse/fuse_paths.h"
 
 #include "base/alloc.h"
 

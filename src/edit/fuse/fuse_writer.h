@@ -2,7 +2,7 @@
 #ifndef EDIT_FUSE_WRITER_H
 #define EDIT_FUSE_WRITER_H
 
-#include "edit/fuse_graph.h"
+#include "edit/fuse/fuse_graph.h"
 
 typedef struct fuse_writer {
     const fuse_extractor *e;

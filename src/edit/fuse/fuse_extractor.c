@@ -1,4 +1,4 @@
-#include "edit/fuse_extractor.h"
+#include "edit/fuse/fuse_extractor.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "edit/fuse_writer.h"
+#include "edit/fuse/fuse_writer.h"
 
 #include <stdlib.h>
 

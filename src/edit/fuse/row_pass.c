@@ -1,4 +1,4 @@
-#include "edit/row_pass.h"
+#include "edit/fuse/row_pass.h"
 
 #include "base/alloc.h"
 #include "base/cpu.h"

@@ -1,4 +1,4 @@
-#include "edit/fuse_check.h"
+#include "edit/fuse/fuse_check.h"
 
 #include "base/alloc.h"
 #include "base/num.h"

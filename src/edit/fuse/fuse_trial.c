@@ -1,4 +1,4 @@
-#include "edit/fuse_extractor.h"
+#include "edit/fuse/fuse_extractor.h"
 #include "model/model.h"
 
 enum { MOST_ELEMENTS = 1 << 20, TRIAL_BYTES = 32 << 20 };

@@ -2,8 +2,8 @@
 #ifndef EDIT_FUSE_DATA_H
 #define EDIT_FUSE_DATA_H
 
-#include "edit/fuse_graph.h"
-#include "edit/row_pass.h"
+#include "edit/fuse/fuse_graph.h"
+#include "edit/fuse/row_pass.h"
 #include "format/bundle.h"
 #include "format/shards.h"
 

@@ -1,4 +1,4 @@
-#include "edit/fuse_writer.h"
+#include "edit/fuse/fuse_writer.h"
 #include "edit/object_graph.h"
 
 /* StructuredValue of a TensorSpec (tensor_spec_value 33 {name 1, shape 2, dtype 3}) as the value of entry KEY of a

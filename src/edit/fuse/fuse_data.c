@@ -1,4 +1,4 @@
-#include "edit/fuse_data.h"
+#include "edit/fuse/fuse_data.h"
 
 #include "base/alloc.h"
 #include "base/crc32c.h"

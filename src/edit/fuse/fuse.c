@@ -1,12 +1,12 @@
-#include "edit/fuse.h"
+#include "edit/fuse/fuse.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "edit/fuse_check.h"
-#include "edit/fuse_data.h"
-#include "edit/fuse_extractor.h"
-#include "edit/fuse_paths.h"
+#include "edit/fuse/fuse_check.h"
+#include "edit/fuse/fuse_data.h"
+#include "edit/fuse/fuse_extractor.h"
+#include "edit/fuse/fuse_paths.h"
 #include "edit/manifest.h"
 #include "format/fingerprint.h"
 

@@ -2,7 +2,7 @@
 #ifndef EDIT_FUSE_CHECK_H
 #define EDIT_FUSE_CHECK_H
 
-#include "edit/fuse_data.h"
+#include "edit/fuse/fuse_data.h"
 
 /* Takes N rows spread over all, reads the staged files through their index, searches each row's own vector with the
  * scan and with a plain loop in float64, and compares. INTERNAL names the first row whose answers differ by more than
