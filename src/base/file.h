@@ -95,14 +95,20 @@ struct progress;
 inlay_status file_place(const char *source, const char *target, inlay_link how, inlay_link *done,
                         struct progress *progress, inlay_error *err);
 
+/* Another name TARGET for what SOURCE is: a hard link where the file system can, else a copy; of a symbolic link one
+ * that leads to the same file. */
+inlay_status file_share(const char *source, const char *target, inlay_error *err);
+
 /* DATA_LOSS, naming COPY and the first byte that differs, when COPY does not hold what ORIGINAL does. */
 inlay_status file_compare(const char *original, const char *copy, inlay_error *err);
 
 inlay_status file_make_folder(const char *path, inlay_error *err);
+/* Gives TO the permissions, and where that is allowed the owner, of FROM. */
+inlay_status file_copy_mode(const char *from, const char *to, inlay_error *err);
 inlay_status file_remove(const char *path, inlay_error *err);
 inlay_status file_remove_tree(const char *path, inlay_error *err);
 inlay_status file_rename(const char *from, const char *to, inlay_error *err);
-inlay_status file_sync_folder(const char *path, inlay_error *err);
+inlay_status file_sync(const char *path, inlay_error *err); /* a file, or the names in a folder */
 
 /* ---- a folder that appears whole */
 
@@ -125,5 +131,8 @@ void staging_abandon(staging *s); /* removes the folder; fine after commit or wh
 /* file_leftovers.c: removes folders ".NAME.inlay-PID-N" beside the target which nobody has locked. */
 void staging_sweep(const staging *s);
 int file_lock_folder(const char *path); /* a descriptor that holds the lock until it is closed; -1 when there is none */
+
+/* The same for a file or folder that is edited: *out is closed by its owner. ABORTED when another editor holds it. */
+inlay_status file_lock(const char *path, int *out, inlay_error *err);
 
 #endif

@@ -15,6 +15,15 @@ inlay_status file_make_folder(const char *path, inlay_error *err) {
     return mkdir(path, 0777) == 0 ? INLAY_OK : fail_errno(err, errno, path, "make the folder");
 }
 
+inlay_status file_copy_mode(const char *from, const char *to, inlay_error *err) {
+    struct stat info;
+    if (stat(from, &info) != 0) return fail_errno(err, errno, from, "look at");
+    int fault = fault_check("chmod", to, NULL);
+    if (fault) return fail_errno(err, fault, to, "set the permissions of");
+    if (chown(to, info.st_uid, info.st_gid) != 0) errno = 0; /* only root may, and need not */
+    return chmod(to, info.st_mode & 07777) == 0 ? INLAY_OK : fail_errno(err, errno, to, "set the permissions of");
+}
+
 inlay_status file_remove(const char *path, inlay_error *err) {
     int fault = fault_check("unlink", path, NULL);
     if (fault) return fail_errno(err, fault, path, "remove");
@@ -27,7 +36,7 @@ inlay_status file_rename(const char *from, const char *to, inlay_error *err) {
     return rename(from, to) == 0 ? INLAY_OK : fail_errno(err, errno, to, "rename to");
 }
 
-inlay_status file_sync_folder(const char *path, inlay_error *err) {
+inlay_status file_sync(const char *path, inlay_error *err) {
     int fault = fault_check("sync", path, NULL);
     if (fault) return fail_errno(err, fault, path, "sync");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,7 +80,7 @@ static inlay_status sync_one(const char *path, bool is_folder, inlay_error *err)
     (void)is_folder;
     file_info info;
     TRY(file_stat(path, false, &info, err));
-    return info.is_link ? INLAY_OK : file_sync_folder(path, err);
+    return info.is_link ? INLAY_OK : file_sync(path, err);
 }
 
 static char *without_trailing_slashes(const char *path) {
@@ -154,9 +163,11 @@ inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inla
     if (sync_seconds) *sync_seconds = seconds_now() - start;
     bool exchange = replace && file_exists(s->target);
     TRY_TO(failed, rename_folder(s, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE, err));
-    status = file_sync_folder(parent, err);
+    status = file_sync(parent, err);
     mem_free(parent);
-    if (exchange) { /* s->path is the old one by name; that it cannot be deleted is not a failure of the new one */
+    /* s->path is the old one by name. It stays while a power cut could bring it back; that it cannot be deleted is not
+     * a failure of the new one. */
+    if (exchange && status == INLAY_OK) {
         inlay_error ignored;
         file_remove_tree(s->path, &ignored);
     }

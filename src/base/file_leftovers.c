@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ".MODEL.inlay-PID-N" for the model NAME: the process that made it, or 0 for another name. */
@@ -26,6 +27,26 @@ int file_lock_folder(const char *path) {
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
     close(fd);
     return -1;
+}
+
+inlay_status file_lock(const char *path, int *out, inlay_error *err) {
+    for (;;) {
+        struct stat held, there;
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return fail_errno(err, errno, path, "open");
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            int reason = errno;
+            close(fd);
+            if (reason == EWOULDBLOCK) return fail_at(err, INLAY_ABORTED, path, -1, "another edit of it is under way");
+            return fail_errno(err, reason, path, "lock");
+        }
+        if (fstat(fd, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino &&
+            held.st_dev == there.st_dev) {
+            *out = fd;
+            return INLAY_OK;
+        }
+        close(fd); /* it was replaced since it was opened */
+    }
 }
 
 enum { YOUNG_MS = 2000 };

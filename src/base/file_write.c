@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -132,7 +134,7 @@ inlay_status file_commit(file_writer *w, inlay_error *err) {
     w->fd = -1;
     if (status == INLAY_OK && atomic) status = file_rename(w->writing, w->path, err);
     bool keep = status == INLAY_OK;
-    if (keep && atomic) status = file_sync_folder(parent, err);
+    if (keep && atomic) status = file_sync(parent, err);
     mem_free(parent);
     release_writer(w, !keep);
     return status;
@@ -242,4 +244,33 @@ inlay_status file_place(const char *source, const char *target, inlay_link how, 
     if (!cannot_link) return fail_errno(err, errno, target, "make the link");
     if (how == INLAY_LINK_HARD) return fail_errno(err, errno, source, "make a hard link of");
     return clone_or_copy(source, target, true, done, p, err);
+}
+
+/* A symbolic link with the text TEXT, or nothing. */
+static int checked_symlink(const char *text, const char *target) {
+    int fault = fault_check("link", target, NULL);
+    if (fault) return errno = fault, -1;
+    return symlink(text, target);
+}
+
+static inlay_status share_link(const char *source, const char *target, inlay_error *err) {
+    char text[PATH_MAX];
+    file_info from, to;
+    inlay_error ignored;
+    ssize_t n = readlink(source, text, sizeof text - 1);
+    if (n < 0) return fail_errno(err, errno, source, "read the link");
+    text[n] = 0;
+    TRY(file_stat(source, true, &from, err));
+    if (checked_symlink(text, target) != 0) return fail_errno(err, errno, target, "make the link");
+    if (file_stat(target, true, &to, &ignored) == INLAY_OK && file_info_equal(&from, &to)) return INLAY_OK;
+    unlink(target); /* a relative one, and the folders are not beside each other */
+    if (!realpath(source, text)) return fail_errno(err, errno, source, "follow the link");
+    return checked_symlink(text, target) == 0 ? INLAY_OK : fail_errno(err, errno, target, "make the link");
+}
+
+inlay_status file_share(const char *source, const char *target, inlay_error *err) {
+    file_info info;
+    TRY(file_stat(source, false, &info, err));
+    if (info.is_link) return share_link(source, target, err);
+    return file_place(source, target, INLAY_LINK_MOVE, NULL, NULL, err);
 }

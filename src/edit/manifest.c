@@ -3,21 +3,31 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { FORMAT = 1, LARGEST_OLD = 64 << 20 };
+enum { FORMAT = 1, LARGEST = 64 << 20 };
+#define PLACE "assets.extra/inlay.json"
 
-/* A range of a data file that the bundle's checksums cover. */
+/* A range of a data file whose checksum is known. */
 typedef struct range {
     int32_t shard;
     uint64_t offset, size;
+    uint32_t crc;
 } range;
 
 typedef struct ranges {
-    range *list;
-    size_t count;
+    range *list; /* by shard, then offset */
+    size_t count, capacity;
 } ranges;
+
+typedef struct manifest_job {
+    const char *folder;
+    const manifest_known *known; /* NULL: nothing is */
+    bundle *bundle;              /* NULL: the model has none */
+    ranges covered, pieces;      /* of the new bundle; of the known one, gaps among them */
+    json_t *files;
+} manifest_job;
 
 static int compare_ranges(const void *a, const void *b) {
     const range *x = a, *y = b;
@@ -25,34 +35,37 @@ static int compare_ranges(const void *a, const void *b) {
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static void add_range(ranges *r, const bundle_entry *e) {
-    if (e->size) r->list[r->count++] = (range){e->shard, e->offset, e->size};
+static bool add_range(ranges *r, range added) {
+    if (added.size == 0) return true;
+    if (r->count == r->capacity) {
+        size_t capacity = r->capacity ? 2 * r->capacity : 64;
+        range *grown = mem_realloc(r->list, capacity * sizeof *grown);
+        if (!grown) return false;
+        r->list = grown;
+        r->capacity = capacity;
+    }
+    r->list[r->count++] = added;
+    return true;
 }
 
-static inlay_status covered_ranges(const fuse_data *d, ranges *out, inlay_error *err) {
-    bundle *b;
-    TRY(bundle_open(d->bundle, false, &b, err));
-    inlay_status status = INLAY_OK;
-    size_t tensors = bundle_count(b), slices = bundle_slice_count(b);
-    if ((out->list = mem_array(tensors + slices, sizeof *out->list))) {
-        for (size_t i = 0; i < tensors; i++) add_range(out, bundle_at(b, i));
-        for (size_t i = 0; i < slices; i++) add_range(out, bundle_slice_at(b, i));
-        qsort(out->list, out->count, sizeof *out->list, compare_ranges);
-    } else {
-        status = fail_memory(err);
-    }
-    bundle_close(b);
-    return status;
+static bool add_entry(ranges *r, const bundle_entry *e) {
+    return e->n_slices > 0 || add_range(r, (range){e->shard, e->offset, e->size, e->crc});
+}
+
+static bool add_entries(ranges *r, const bundle *b) {
+    bool ok = true;
+    for (size_t i = 0; i < bundle_count(b) && ok; i++) ok = add_entry(r, bundle_at(b, i));
+    for (size_t i = 0; i < bundle_slice_count(b) && ok; i++) ok = add_entry(r, bundle_slice_at(b, i));
+    return ok;
 }
 
 /* ---- JSON; jansson answers NULL and -1 when memory is out, which sticks in `ok` */
 
-static bool set(json_t *object, const char *key, json_t *value) {
+bool manifest_set(json_t *object, const char *key, json_t *value) {
     return json_object_set_new(object, key, value) == 0;
 }
 
-/* A path as JSON: bytes that are not UTF-8 as \xNN. */
-static json_t *text_json(const char *text) {
+json_t *manifest_text(const char *text) {
     if (bytes_valid_utf8(bytes_of(text), NULL)) return json_string(text);
     buffer escaped = {0};
     for (const char *p = text; *p; p++)
@@ -62,54 +75,156 @@ static json_t *text_json(const char *text) {
     return out;
 }
 
-static bool add_gap(json_t *gaps, const file_map *map, uint64_t from, uint64_t to) {
-    if (from >= to || from >= map->size) return true;
+/* The entry of the file RELATIVE in the known manifest, or NULL. */
+static const json_t *known_entry(const manifest_job *j, const char *relative) {
+    const json_t *file, *files = j->known ? json_object_get(j->known->root, "files") : NULL;
+    json_t *name = files ? manifest_text(relative) : NULL;
+    const json_t *found = NULL;
+    size_t i;
+    json_array_foreach(files, i, file) if (name && json_equal(json_object_get(file, "path"), name)) found = file;
+    json_decref(name);
+    return found;
+}
+
+/* ---- data files */
+
+/* Number of a data file of the bundle, -1 for any other file; *shards is their count. */
+static int32_t data_file_number(const char *relative, int32_t *shards) {
+    int number, count, used = 0;
+    if (sscanf(relative, "variables/variables.data-%d-of-%d%n", &number, &count, &used) != 2 || relative[used] != 0)
+        return -1;
+    *shards = count;
+    return number;
+}
+
+/* The gaps that the known manifest lists become pieces of data file SHARD. */
+static bool add_known_gaps(manifest_job *j, const json_t *entry, int32_t shard) {
+    size_t i;
+    const json_t *gap, *gaps = json_object_get(entry, "uncovered");
+    json_array_foreach(gaps, i, gap) {
+        const json_t *offset = json_object_get(gap, "offset"), *size = json_object_get(gap, "bytes"),
+                     *crc = json_object_get(gap, "crc32c");
+        if (!json_is_integer(offset) || !json_is_integer(size) || !json_is_integer(crc)) continue;
+        range r = {shard, (uint64_t)json_integer_value(offset), (uint64_t)json_integer_value(size),
+                   (uint32_t)json_integer_value(crc)};
+        if (!add_range(&j->pieces, r)) return false;
+    }
+    return true;
+}
+
+static bool collect_pieces(manifest_job *j) {
+    const json_t *file, *files = json_object_get(j->known->root, "files");
+    size_t i;
+    if (!j->known->bundle) return true;
+    json_array_foreach(files, i, file) {
+        const char *path = json_string_value(json_object_get(file, "path"));
+        int32_t shards = 0, shard = path ? data_file_number(path, &shards) : -1;
+        if (shard >= 0 && shards == bundle_shards(j->known->bundle) && !add_known_gaps(j, file, shard)) return false;
+    }
+    if (!add_entries(&j->pieces, j->known->bundle)) return false;
+    if (j->pieces.count) qsort(j->pieces.list, j->pieces.count, sizeof *j->pieces.list, compare_ranges);
+    return true;
+}
+
+/* The piece of data file SHARD that begins at AT and ends at or before TO; else *next (from TO down) becomes the start
+ * of the next one. */
+static const range *piece_at(const manifest_job *j, int32_t shard, uint64_t at, uint64_t to, uint64_t *next) {
+    *next = to;
+    for (size_t i = 0; i < j->pieces.count; i++) {
+        const range *r = &j->pieces.list[i];
+        if (r->shard != shard || r->offset < at) continue;
+        if (r->offset >= to) break;
+        if (r->size > to - r->offset) continue;
+        if (r->offset == at) return r;
+        *next = r->offset;
+        break;
+    }
+    return NULL;
+}
+
+/* The checksum of bytes [AT, TO), put together from known ones where the file is a known one. */
+static uint32_t range_crc(const manifest_job *j, const file_map *map, int32_t shard, bool known, uint64_t at,
+                          uint64_t to) {
+    uint32_t crc = 0;
+    while (at < to) {
+        uint64_t next = to;
+        const range *piece = known ? piece_at(j, shard, at, to, &next) : NULL;
+        if (piece) {
+            crc = crc32c_combine(crc, piece->crc, piece->size);
+            at += piece->size;
+        } else {
+            crc = crc32c(crc, map->data + at, (size_t)(next - at));
+            at = next;
+        }
+    }
+    return crc;
+}
+
+static bool add_gap(const manifest_job *j, json_t *gaps, const file_map *map, int32_t shard, bool known, uint64_t from,
+                    uint64_t to) {
     if (to > map->size) to = map->size;
+    if (from >= to) return true;
     json_t *gap = json_pack("{sIsIsI}", "offset", (json_int_t)from, "bytes", (json_int_t)(to - from), "crc32c",
-                            (json_int_t)crc32c(0, map->data + from, (size_t)(to - from)));
+                            (json_int_t)range_crc(j, map, shard, known, from, to));
     return json_array_append_new(gaps, gap) == 0;
 }
 
-/* The bytes of data file SHARD that no entry covers. */
-static bool add_gaps(json_t *file, const file_map *map, int32_t shard, const ranges *covered) {
+/* The bytes of data file SHARD that no entry covers; of one that the index does not name (its count of files is
+ * another), all. */
+static bool add_gaps(const manifest_job *j, json_t *file, const file_map *map, int32_t shard, bool named, bool known) {
     json_t *gaps = json_array();
     uint64_t at = 0;
     bool ok = gaps != NULL;
-    for (size_t i = 0; i < covered->count && ok; i++) {
-        const range *r = &covered->list[i];
+    for (size_t i = 0; named && i < j->covered.count && ok; i++) {
+        const range *r = &j->covered.list[i];
         if (r->shard != shard) continue;
-        ok = add_gap(gaps, map, at, r->offset);
+        ok = add_gap(j, gaps, map, shard, known, at, r->offset);
         if (r->offset + r->size > at) at = r->offset + r->size;
     }
-    ok = ok && add_gap(gaps, map, at, map->size);
-    return set(file, "uncovered", gaps) && ok;
+    ok = ok && add_gap(j, gaps, map, shard, known, at, map->size);
+    return manifest_set(file, "uncovered", gaps) && ok;
 }
 
-/* Number of a data file of the bundle, -1 for any other file. */
-static int32_t data_file_number(const char *relative) {
-    int number, count, used = 0;
-    if (sscanf(relative, "variables/variables.data-%5d-of-%5d%n", &number, &count, &used) == 2 && relative[used] == 0)
-        return number;
-    return -1;
+/* ---- files */
+
+/* Whether PATH is the known model's file RELATIVE. */
+static bool is_same(const manifest_job *j, const char *path, const char *relative) {
+    file_info a, b;
+    inlay_error ignored;
+    char *other = j->known ? path_join(j->known->folder, relative) : NULL;
+    bool same = other && file_stat(path, true, &a, &ignored) == INLAY_OK &&
+                file_stat(other, true, &b, &ignored) == INLAY_OK && a.inode == b.inode && a.device == b.device;
+    mem_free(other);
+    return same;
 }
 
-static inlay_status add_file(json_t *files, const char *path, const char *relative, const ranges *covered,
-                             inlay_error *err) {
+static inlay_status add_file(manifest_job *j, const char *path, const char *relative, inlay_error *err) {
+    int32_t shards = 0, shard = j->bundle ? data_file_number(relative, &shards) : -1;
+    char name[64];
+    const json_t *old = shard < 0 && is_same(j, path, relative) ? known_entry(j, relative) : NULL;
+    if (old) return json_array_append(j->files, (json_t *)old) == 0 ? INLAY_OK : fail_memory(err);
     file_map *map;
     TRY(file_map_open(path, false, &map, err));
     json_t *file = json_pack("{sI}", "bytes", (json_int_t)map->size);
-    int32_t shard = data_file_number(relative);
-    bool ok = file && set(file, "path", text_json(relative));
-    ok = ok && (shard >= 0 ? add_gaps(file, map, shard, covered)
-                           : set(file, "crc32c", json_integer(crc32c(0, map->data, (size_t)map->size))));
-    ok = json_array_append_new(files, file) == 0 && ok;
+    bool ok = file && manifest_set(file, "path", manifest_text(relative));
+    if (ok && shard >= 0) {
+        bool known = false;
+        if (j->known && j->known->bundle) {
+            snprintf(name, sizeof name, "variables/variables.data-%05d-of-%05d", (int)shard,
+                     (int)bundle_shards(j->known->bundle));
+            known = is_same(j, path, name);
+        }
+        ok = add_gaps(j, file, map, shard, shards == bundle_shards(j->bundle), known);
+    } else if (ok) {
+        ok = manifest_set(file, "crc32c", json_integer(crc32c(0, map->data, (size_t)map->size)));
+    }
+    ok = json_array_append_new(j->files, file) == 0 && ok;
     file_map_release(map);
     return ok ? INLAY_OK : fail_memory(err);
 }
 
 /* Every file below FOLDER, but for the manifest. */
-static inlay_status add_files(json_t *files, const char *folder, const char *relative, const ranges *covered,
-                              inlay_error *err) {
+static inlay_status add_files(manifest_job *j, const char *folder, const char *relative, inlay_error *err) {
     file_names names;
     TRY(file_list(folder, &names, err));
     inlay_status status = INLAY_OK;
@@ -118,10 +233,8 @@ static inlay_status add_files(json_t *files, const char *folder, const char *rel
         file_info info;
         if (!path || !inside)
             status = fail_memory(err);
-        else if ((status = file_stat(path, false, &info, err)) == INLAY_OK &&
-                 strcmp(inside, "assets.extra/inlay.json") != 0)
-            status = info.is_folder ? add_files(files, path, inside, covered, err)
-                                    : add_file(files, path, inside, covered, err);
+        else if ((status = file_stat(path, false, &info, err)) == INLAY_OK && strcmp(inside, PLACE) != 0)
+            status = info.is_folder ? add_files(j, path, inside, err) : add_file(j, path, inside, err);
         mem_free(path);
         mem_free(inside);
     }
@@ -129,84 +242,50 @@ static inlay_status add_files(json_t *files, const char *folder, const char *rel
     return status;
 }
 
-/* ---- the collection */
+/* ---- the whole */
 
-static const char *way(const fuse_file *f) {
-    if (f->converted) return "converted";
-    return f->done == INLAY_LINK_REFLINK ? "reflink" : f->done == INLAY_LINK_HARD ? "hard link" : "copy";
-}
-
-static json_t *sources_json(const fuse_data *d) {
-    json_t *sources = json_array();
-    bool ok = sources != NULL;
-    for (size_t i = 0; i < d->n_files && ok; i++) {
-        const fuse_file *f = &d->files[i];
-        json_t *source =
-            json_pack("{sIsIsIsssi}", "rows", (json_int_t)f->source->rows, "bytes", (json_int_t)f->source->seen.size,
-                      "modified_ns", (json_int_t)f->source->seen.modified_ns, "how", way(f), "shard", (int)f->shard);
-        ok = source && set(source, "path", text_json(f->source->name));
-        ok = json_array_append_new(sources, source) == 0 && ok;
+inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err) {
+    *root = NULL;
+    char *path = path_join(folder, PLACE);
+    file_map *map = NULL;
+    json_error_t reason;
+    if (!path) return fail_memory(err);
+    inlay_status status = INLAY_OK;
+    if (!file_exists(path)) goto done;
+    TRY_TO(done, file_map_open(path, true, &map, err));
+    if (map->size <= LARGEST)
+        *root = json_loadb((const char *)map->data, (size_t)map->size, JSON_REJECT_DUPLICATES, &reason);
+    if (!json_is_object(*root)) {
+        json_decref(*root);
+        *root = NULL;
+        status = fail_at(err, INLAY_DATA_LOSS, path, -1, "is no manifest");
     }
-    if (ok) return sources;
-    json_decref(sources);
-    return NULL;
+done:
+    file_map_release(map);
+    mem_free(path);
+    return status;
 }
 
-static const char *key_of(const fuse_data *d, const char *variable) {
-    for (size_t i = 0; i < d->n_variables; i++)
-        if (strcmp(d->variables[i].name, variable) == 0) return d->variables[i].key;
-    return "";
-}
-
-static json_t *chunks_json(const fuse_data *d) {
-    json_t *chunks = json_array();
-    bool ok = chunks != NULL;
-    for (size_t i = 0; i < d->n_chunks && ok; i++) {
-        const graph_chunk *c = &d->chunks[i];
-        json_t *chunk = json_pack("{sIsIsssb}", "first_row", (json_int_t)c->first_row, "rows", (json_int_t)c->count,
-                                  "key", key_of(d, c->rows), "transposed", (int)c->transposed);
-        ok = chunk && (!c->side || set(chunk, "side", json_string(key_of(d, c->side))));
-        ok = json_array_append_new(chunks, chunk) == 0 && ok;
+static bool chunk_owns(const json_t *chunk, bytes key) {
+    static const char *const parts[] = {"key", "side"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = json_string_value(json_object_get(chunk, parts[i]));
+        if (text && bytes_is(key, text)) return true;
     }
-    if (ok) return chunks;
-    json_decref(chunks);
-    return NULL;
+    return false;
 }
 
-static json_t *collection_json(const fuse_data *d) {
-    static const char *const metrics[] = {[SEARCH_COSINE] = "cosine", [SEARCH_DOT] = "dot", [SEARCH_L2] = "l2"};
-    json_t *c =
-        json_pack("{sssIsIsssi}", "metric", metrics[d->metric], "rows", (json_int_t)d->rows, "dim",
-                  (json_int_t)d->sources->dim, "dtype", dtype_name(d->sources->type), "default_k", (int)d->options->k);
-    bool ok = c && set(c, "chunks", chunks_json(d)) && set(c, "sources", sources_json(d));
-    if (ok && d->payload) ok = set(c, d->payload, json_pack("{ss}", "key", key_of(d, d->payload)));
-    if (ok && d->options->labels)
-        ok = set(json_object_get(c, "labels"), "offsets", json_sprintf("%s.labels", d->prefix));
-    if (ok) return c;
-    json_decref(c);
-    return NULL;
-}
-
-/* The collections of the extractor's manifest, empty when it has none. One that cannot be read is left behind, with a
- * warning: a model works without it. */
-static json_t *old_collections(const char *path) {
-    inlay_error ignored;
-    file_map *map;
-    if (!file_exists(path)) return json_object();
-    json_t *root = NULL, *found = NULL;
-    if (file_map_open(path, true, &map, &ignored) == INLAY_OK) {
-        json_error_t reason;
-        if (map->size <= LARGEST_OLD)
-            root = json_loadb((const char *)map->data, (size_t)map->size, JSON_REJECT_DUPLICATES, &reason);
-        file_map_release(map);
+bool manifest_owns(const json_t *root, bytes key, const char **name) {
+    json_t *collections = json_object_get(root, "collections"), *c;
+    const char *of;
+    json_object_foreach(collections, of, c) {
+        const json_t *chunk;
+        size_t i;
+        *name = of;
+        json_array_foreach(json_object_get(c, "chunks"), i, chunk) if (chunk_owns(chunk, key)) return true;
+        if (chunk_owns(json_object_get(c, "labels"), key) || chunk_owns(json_object_get(c, "ids"), key)) return true;
     }
-    json_t *collections = json_object_get(root, "collections");
-    if (json_is_object(collections))
-        found = json_incref(collections);
-    else
-        log_note(INLAY_LOG_WARNING, "%s: the manifest of the extractor cannot be read and is not kept", path);
-    json_decref(root);
-    return found ? found : json_object();
+    return false;
 }
 
 static inlay_status dump(json_t *root, const char *path, inlay_error *err) {
@@ -221,24 +300,34 @@ static inlay_status dump(json_t *root, const char *path, inlay_error *err) {
     return status;
 }
 
-inlay_status manifest_write(const fuse_data *d, inlay_error *err) {
-    const char *path = arena_format(d->a, "%s/assets.extra/inlay.json", d->folder);
-    if (!path) return fail_memory(err);
-    ranges covered = {0};
-    json_t *collections = old_collections(path), *files = json_array();
+static inlay_status open_new(manifest_job *j, inlay_error *err) {
+    char *prefix = path_join(j->folder, "variables/variables"), *index = prefix ? bundle_index_path(prefix) : NULL;
+    inlay_status status = index ? INLAY_OK : fail_memory(err);
+    if (index && file_exists(index)) status = bundle_open(prefix, false, &j->bundle, err);
+    mem_free(index);
+    mem_free(prefix);
+    TRY(status);
+    if (!j->bundle) return INLAY_OK;
+    if (!add_entries(&j->covered, j->bundle) || (j->known && !collect_pieces(j))) return fail_memory(err);
+    if (j->covered.count) qsort(j->covered.list, j->covered.count, sizeof *j->covered.list, compare_ranges);
+    return INLAY_OK;
+}
+
+inlay_status manifest_write(const char *folder, json_t *collections, const manifest_known *known, inlay_error *err) {
+    manifest_job j = {.folder = folder, .known = known, .files = json_array()};
+    char *path = path_join(folder, PLACE);
     json_t *root = json_pack("{siss}", "format", FORMAT, "generator", "inlay " INLAY_VERSION);
-    inlay_status status = INLAY_OK;
-    if (!collections || !files || !root || !set(collections, d->options->name, collection_json(d)))
-        status = fail_memory(err);
-    if (status == INLAY_OK) status = covered_ranges(d, &covered, err);
-    if (status == INLAY_OK) status = add_files(files, d->folder, "", &covered, err);
+    inlay_status status = path && root && j.files ? open_new(&j, err) : fail_memory(err);
+    if (status == INLAY_OK) status = add_files(&j, folder, "", err);
     if (status == INLAY_OK &&
-        (json_object_set(root, "collections", collections) != 0 || json_object_set(root, "files", files) != 0))
+        (json_object_set(root, "collections", collections) != 0 || json_object_set(root, "files", j.files) != 0))
         status = fail_memory(err);
     if (status == INLAY_OK) status = dump(root, path, err);
-    mem_free(covered.list);
+    bundle_close(j.bundle);
+    mem_free(j.covered.list);
+    mem_free(j.pieces.list);
     json_decref(root);
-    json_decref(files);
-    json_decref(collections);
+    json_decref(j.files);
+    mem_free(path);
     return status;
 }

@@ -71,6 +71,9 @@ static inlay_status read_header(bundle *b, sstable_cursor *c, inlay_error *err) 
     message_place place = {b->index_path, value.data - sstable_value_offset(c), bytes_of("")};
     bundle_header header;
     TRY(bundle_header_parse(value, &place, &header, err));
+    if (!sstable_value_in_file(c) && !(value.data = (const uint8_t *)arena_copy(&b->memory, value)))
+        return out_of_room(b, err);
+    b->header = value;
     b->shards = header.shards;
     b->big_endian = header.big_endian;
     b->producer = header.producer;

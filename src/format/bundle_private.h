@@ -26,6 +26,7 @@ struct bundle {
     arena memory; /* keys, inflated values */
     bool copy, big_endian;
     int32_t shards, producer, min_consumer;
+    bytes header; /* BundleHeaderProto as it stood */
     entry_list tensors, slices;
     bundle_shard *files; /* by rising id */
     size_t n_files;
@@ -50,6 +51,9 @@ inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bund
 
 /* Turns the bytes of each number of T, which is owned, around. */
 void bundle_swap_bytes(tensor *t);
+
+/* Appends VALUE in its stored form; *crc becomes the sum of that, unmasked. */
+inlay_status bundle_append_tensor(file_writer *w, const tensor *value, uint32_t *crc, inlay_error *err);
 
 /* DTYPE cannot be read from a bundle: UNIMPLEMENTED names key and dtype. */
 inlay_status bundle_unsupported(const bundle *b, const bundle_entry *entry, inlay_error *err);

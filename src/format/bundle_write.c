@@ -1,6 +1,7 @@
 #include "base/crc32c.h"
 #include "base/num.h"
 #include "format/bundle_entry.h"
+#include "format/bundle_private.h"
 
 #include <stdio.h>
 
@@ -41,7 +42,7 @@ static inlay_status append_strings(file_writer *w, const tensor *t, uint32_t *cr
     return status;
 }
 
-static inlay_status append_tensor(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
+inlay_status bundle_append_tensor(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
     if (t->type == INLAY_STRING) return append_strings(w, t, crc, err);
     if (dtype_size(t->type) == 0)
         return fail(err, INLAY_UNIMPLEMENTED, "tensors of dtype %s cannot be stored", dtype_name(t->type));
@@ -55,7 +56,7 @@ static inlay_status append_items(file_writer *w, const bundle_item *items, size_
         const tensor *t = items[i].value;
         uint64_t offset = file_position(w);
         uint32_t crc = 0;
-        TRY(append_tensor(w, t, &crc, err));
+        TRY(bundle_append_tensor(w, t, &crc, err));
         TRY(bundle_index_add(index, items[i].key, t->type, &t->dims, 0, offset, file_position(w) - offset, crc, err));
     }
     return INLAY_OK;

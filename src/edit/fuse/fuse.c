@@ -6,8 +6,8 @@
 #include "edit/fuse/fuse_check.h"
 #include "edit/fuse/fuse_data.h"
 #include "edit/fuse/fuse_extractor.h"
+#include "edit/fuse/fuse_manifest.h"
 #include "edit/fuse/fuse_paths.h"
-#include "edit/manifest.h"
 #include "format/fingerprint.h"
 
 #include <stdio.h>
@@ -209,7 +209,7 @@ static inlay_status write_model(fuse_job *j, inlay_error *err) {
     if (objects) TRY(fuse_data_add_string(&j->data, objects_key, buffer_bytes(&j->checkpoint_objects), err));
     TRY(fuse_data_finish(&j->data, objects ? objects_key : NULL, err));
     TRY(write_fingerprint(j, err));
-    TRY(manifest_write(&j->data, err));
+    TRY(fuse_write_manifest(&j->data, err));
     for (size_t i = 0; i < j->sources.count; i++) TRY(shard_check_unchanged(&j->sources.shards[i], err));
     return fuse_check(&j->data, j->o->check_rows, err);
 }
