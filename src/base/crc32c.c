@@ -31,9 +31,17 @@ static const uint32_t powers[31] = {
     0xd289cabe, 0xe94ca9bc, 0x05b74f3f, 0xa51e1f42, 0x40000000, 0x20000000, 0x08000000,
 };
 
+uint32_t crc32c_shift(uint32_t sum, uint64_t bytes) {
+    for (size_t i = 0; bytes; bytes >>= 1, i++)
+        if (bytes & 1) sum = multiply(powers[i % 31], sum);
+    return sum;
+}
+
 /* Appending n bytes multiplies by x^(8n). */
 uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b) {
-    for (size_t i = 0; size_b; size_b >>= 1, i++)
-        if (size_b & 1) crc_a = multiply(powers[i % 31], crc_a);
-    return crc_a ^ crc_b;
+    return crc32c_shift(crc_a, size_b) ^ crc_b;
+}
+
+uint32_t crc32c_zeros(uint64_t size) {
+    return ~crc32c_shift(~0u, size);
 }

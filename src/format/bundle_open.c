@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "format/bundle_entry.h"
 #include "format/bundle_slice.h"
+#include "format/bundle_survey.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -202,6 +203,31 @@ inlay_status bundle_open(const char *prefix, bool copy, bundle **out, inlay_erro
     TRY_TO(failed, find_files(b, err));
     *out = b;
     return INLAY_OK;
+failed:
+    bundle_close(b);
+    return status;
+}
+
+inlay_status bundle_open_part(const char *prefix, const bundle_survey *s, const bool *keep, bundle **out,
+                              inlay_error *err) {
+    *out = NULL;
+    bundle *b = mem_zalloc(1, sizeof *b);
+    if (!b) return fail_memory(err);
+    pthread_mutex_init(&b->lock, NULL);
+    inlay_status status = INLAY_OK;
+    b->prefix = mem_strdup(prefix);
+    b->index_path = mem_strdup(s->path);
+    if (!b->prefix || !b->index_path) TRY_TO(failed, fail_memory(err));
+    b->index = file_map_retain(s->index);
+    b->shards = s->shards;
+    b->big_endian = s->big_endian;
+    for (size_t i = 0; i < s->n_entries && status == INLAY_OK; i++)
+        if (keep[i]) status = push(s->is_slice[i] ? &b->slices : &b->tensors, &s->entries[i], err);
+    if (status == INLAY_OK) status = find_files(b, err);
+    if (status == INLAY_OK) {
+        *out = b;
+        return INLAY_OK;
+    }
 failed:
     bundle_close(b);
     return status;

@@ -14,6 +14,21 @@ typedef struct sstable sstable;
 inlay_status sstable_open(file_map *map, sstable **out, inlay_error *err);
 void sstable_close(sstable *t); /* its cursors first; NULL is fine */
 
+/* The same for whoever looks for damage: of a block whose checksum is wrong MISMATCH is told; when it returns true the
+ * block is used all the same. SIZE is without the trailer. */
+typedef struct sstable_watch {
+    bool (*mismatch)(void *user, uint64_t offset, uint64_t size, uint32_t stored, uint32_t calculated);
+    void *user;
+} sstable_watch;
+inlay_status sstable_open_watched(file_map *map, const sstable_watch *watch, sstable **out, inlay_error *err);
+
+/* Where the blocks lie: those with data, then the metaindex, then the index. */
+typedef struct sstable_place {
+    uint64_t offset, size; /* without the trailer */
+} sstable_place;
+size_t sstable_data_blocks(const sstable *t);
+sstable_place sstable_block_at(const sstable *t, size_t index); /* index < sstable_data_blocks + 2 */
+
 /* A position in the table; keys and values stay valid until the cursor moves or is closed, values of tables that are
  * not compressed (sstable_value_in_file) as long as the map. A cursor fresh or failed is nowhere (not valid). */
 typedef struct sstable_cursor sstable_cursor;
@@ -26,6 +41,10 @@ bool sstable_valid(const sstable_cursor *c);
 
 /* To the next entry; the cursor must be valid. DATA_LOSS when the keys do not rise. */
 inlay_status sstable_advance(sstable_cursor *c, inlay_error *err);
+
+/* To the first entry of data block INDEX, and on within it: not valid behind its last. */
+inlay_status sstable_seek_block(sstable_cursor *c, size_t index, inlay_error *err);
+inlay_status sstable_advance_in_block(sstable_cursor *c, inlay_error *err);
 bytes sstable_key(const sstable_cursor *c);
 bytes sstable_value(const sstable_cursor *c);
 bool sstable_value_in_file(const sstable_cursor *c); /* the value's bytes are those of the file, not inflated ones */

@@ -22,6 +22,8 @@ struct sstable {
     arena keys;
     block_place *blocks;
     size_t count;
+    sstable_place metaindex, index;
+    sstable_watch watch;
 };
 
 /* A block being walked. */
@@ -79,7 +81,9 @@ static inlay_status load_block(const sstable *t, uint64_t offset, uint64_t size,
     uint8_t kind = data[size];
     if (!checked) {
         uint32_t stored = crc32c_unmask(load_u32(data + size + 1)), actual = crc32c(0, data, (size_t)size + 1);
-        if (stored != actual)
+        bool told = stored != actual && t->watch.mismatch &&
+                    t->watch.mismatch(t->watch.user, offset, size, stored, actual);
+        if (stored != actual && !told)
             return fail_at(err, INLAY_DATA_LOSS, t->map->path, (int64_t)offset,
                            "block checksum mismatch: stored %" PRIu32 ", calculated %" PRIu32 " over %" PRIu64 " bytes",
                            stored, actual, size + 1);
@@ -237,7 +241,7 @@ done:
     return status;
 }
 
-static inlay_status read_footer(const sstable *t, uint64_t *offset, uint64_t *size, inlay_error *err) {
+static inlay_status read_footer(sstable *t, inlay_error *err) {
     if (t->map->size < SSTABLE_FOOTER) return damaged(t, 0, "file is too short to be an sstable", err);
     const uint8_t *footer = t->map->data + t->map->size - SSTABLE_FOOTER, *end = footer + SSTABLE_FOOTER - 8;
     uint64_t at = t->map->size - SSTABLE_FOOTER;
@@ -249,27 +253,41 @@ static inlay_status read_footer(const sstable *t, uint64_t *offset, uint64_t *si
         if (used == 0) return damaged(t, at, "bad block handle", err);
         p += used;
     }
-    *offset = part[2];
-    *size = part[3];
+    t->metaindex = (sstable_place){part[0], part[1]};
+    t->index = (sstable_place){part[2], part[3]};
     return INLAY_OK;
 }
 
-inlay_status sstable_open(file_map *map, sstable **out, inlay_error *err) {
+inlay_status sstable_open_watched(file_map *map, const sstable_watch *watch, sstable **out, inlay_error *err) {
     *out = NULL;
     sstable *t = mem_zalloc(1, sizeof *t);
     if (!t) return fail_memory(err);
     t->map = file_map_retain(map);
+    if (watch) t->watch = *watch;
     /* Keys that share prefixes can be far larger than their file; those of real tables are whole. */
     arena_init(&t->keys, (64u << 20) + 16 * map->size);
     inlay_status status;
-    uint64_t offset = 0, size = 0;
-    TRY_TO(failed, read_footer(t, &offset, &size, err));
-    TRY_TO(failed, read_index(t, offset, size, err));
+    TRY_TO(failed, read_footer(t, err));
+    TRY_TO(failed, read_index(t, t->index.offset, t->index.size, err));
     *out = t;
     return INLAY_OK;
 failed:
     sstable_close(t);
     return status;
+}
+
+inlay_status sstable_open(file_map *map, sstable **out, inlay_error *err) {
+    return sstable_open_watched(map, NULL, out, err);
+}
+
+size_t sstable_data_blocks(const sstable *t) {
+    return t->count;
+}
+
+sstable_place sstable_block_at(const sstable *t, size_t index) {
+    if (index == t->count) return t->metaindex;
+    if (index > t->count) return t->index;
+    return (sstable_place){t->blocks[index].offset, t->blocks[index].size};
 }
 
 void sstable_close(sstable *t) {
@@ -359,6 +377,20 @@ inlay_status sstable_advance(sstable_cursor *c, inlay_error *err) {
     if (bytes_compare(buffer_bytes(&c->block.key), c->table->blocks[c->at].last) > 0)
         return damaged(c->table, c->block.offset, "bad block: a key is above what the index says", err);
     return first_from(c, c->at + 1, err);
+}
+
+inlay_status sstable_seek_block(sstable_cursor *c, size_t index, inlay_error *err) {
+    c->valid = false;
+    TRY(enter_block(c, index, err));
+    return sstable_advance_in_block(c, err);
+}
+
+inlay_status sstable_advance_in_block(sstable_cursor *c, inlay_error *err) {
+    c->valid = false;
+    bool got;
+    TRY(next_entry(c->table, &c->block, &got, err));
+    c->valid = got;
+    return INLAY_OK;
 }
 
 bytes sstable_key(const sstable_cursor *c) {
