@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -255,6 +256,7 @@ inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err) 
     TRY_TO(done, file_map_open(path, true, &map, err));
     if (map->size <= LARGEST)
         *root = json_loadb((const char *)map->data, (size_t)map->size, JSON_REJECT_DUPLICATES, &reason);
+    json_object_del(*root, "crc32c"); /* of this very text: whoever writes a manifest makes its own */
     if (!json_is_object(*root)) {
         json_decref(*root);
         *root = NULL;
@@ -288,15 +290,46 @@ bool manifest_owns(const json_t *root, bytes key, const char **name) {
     return false;
 }
 
+/* ---- the seal: the last key of the manifest is a checksum of all bytes before it */
+
+enum { SEAL_TEXT = 32 };
+static size_t seal_text(char text[SEAL_TEXT], uint32_t crc) {
+    return (size_t)snprintf(text, SEAL_TEXT, "\"crc32c\": %" PRIu32 "\n}", crc);
+}
+
+manifest_seal manifest_sealed(bytes text, uint32_t *stored, uint32_t *calculated) {
+    static const char key[] = "\"crc32c\": ";
+    *stored = *calculated = 0;
+    size_t at = text.size;
+    while (at > 0 && text.size - at < SEAL_TEXT &&
+           (text.size - at < sizeof key - 1 || memcmp(text.data + at, key, sizeof key - 1) != 0))
+        at--;
+    if (text.size - at < sizeof key - 1 || memcmp(text.data + at, key, sizeof key - 1) != 0) return SEAL_NONE;
+    uint64_t number = 0;
+    for (size_t i = at + sizeof key - 1; i < text.size && text.data[i] >= '0' && text.data[i] <= '9'; i++)
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+    *stored = (uint32_t)number;
+    *calculated = crc32c(0, text.data, at);
+    char wanted[SEAL_TEXT];
+    size_t size = seal_text(wanted, *calculated);
+    return bytes_equal(bytes_make(wanted, size), bytes_make(text.data + at, text.size - at)) ? SEAL_SOUND : SEAL_BROKEN;
+}
+
 static inlay_status dump(json_t *root, const char *path, inlay_error *err) {
-    char *text = json_dumps(root, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+    buffer sealed = {0};
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_ENSURE_ASCII), seal[SEAL_TEXT];
     if (!text) return fail_memory(err);
-    if (file_exists(path)) {
-        inlay_status removed = file_remove(path, err);
-        if (removed != INLAY_OK) return free(text), removed;
-    }
-    inlay_status status = file_write_all(path, FILE_DIRECT, bytes_of(text), err);
+    buffer_append(&sealed, text, strlen(text) - 2); /* without "\n}" */
     free(text);
+    buffer_append_text(&sealed, ",\n ");
+    inlay_status status = buffer_check(&sealed, err);
+    if (status == INLAY_OK) {
+        buffer_append(&sealed, seal, seal_text(seal, crc32c(0, sealed.data, sealed.size)));
+        status = buffer_check(&sealed, err);
+    }
+    if (status == INLAY_OK && file_exists(path)) status = file_remove(path, err);
+    if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&sealed), err);
+    buffer_free(&sealed);
     return status;
 }
 

@@ -10,6 +10,10 @@
  * is no JSON object. */
 inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err);
 
+/* What the checksum at the end of a manifest's TEXT says of all bytes before it. Older manifests have none. */
+typedef enum manifest_seal { SEAL_NONE, SEAL_SOUND, SEAL_BROKEN } manifest_seal;
+manifest_seal manifest_sealed(bytes text, uint32_t *stored, uint32_t *calculated);
+
 /* A model whose files are in the new one under the same numbers and names, and what its manifest says of them: of such
  * files nothing is read again. */
 typedef struct manifest_known {

@@ -79,11 +79,10 @@ static inlay_status list_blocks(bundle_survey *s, const sstable *t, inlay_error 
             continue;
         }
         const uint8_t *block = s->index->data + p.offset;
-        s->blocks[s->n_blocks++] =
-            (survey_block){.offset = p.offset,
-                           .size = p.size,
-                           .stored = crc32c_unmask(load_u32(block + p.size + 1)),
-                           .calculated = crc32c(0, block, (size_t)p.size + 1)};
+        s->blocks[s->n_blocks++] = (survey_block){.offset = p.offset,
+                                                  .size = p.size,
+                                                  .stored = crc32c_unmask(load_u32(block + p.size + 1)),
+                                                  .calculated = crc32c(0, block, (size_t)p.size + 1)};
         s->compressed |= block[p.size] != SSTABLE_PLAIN;
     }
     return count_uncovered(s, err);

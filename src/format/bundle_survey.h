@@ -1,5 +1,5 @@
-/* A bundle's index to whoever looks for damage: everything that can still be read, and what is wrong with the rest. Data
- * files are not looked at. */
+/* A bundle's index to whoever looks for damage: everything that can still be read, and what is wrong with the rest.
+ * Data files are not looked at. */
 #ifndef FORMAT_BUNDLE_SURVEY_H
 #define FORMAT_BUNDLE_SURVEY_H
 

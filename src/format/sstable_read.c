@@ -81,8 +81,8 @@ static inlay_status load_block(const sstable *t, uint64_t offset, uint64_t size,
     uint8_t kind = data[size];
     if (!checked) {
         uint32_t stored = crc32c_unmask(load_u32(data + size + 1)), actual = crc32c(0, data, (size_t)size + 1);
-        bool told = stored != actual && t->watch.mismatch &&
-                    t->watch.mismatch(t->watch.user, offset, size, stored, actual);
+        bool told =
+            stored != actual && t->watch.mismatch && t->watch.mismatch(t->watch.user, offset, size, stored, actual);
         if (stored != actual && !told)
             return fail_at(err, INLAY_DATA_LOSS, t->map->path, (int64_t)offset,
                            "block checksum mismatch: stored %" PRIu32 ", calculated %" PRIu32 " over %" PRIu64 " bytes",

@@ -4,6 +4,8 @@
 #include "base/crc32c.h"
 #include "base/num.h"
 
+#include <stdio.h>
+
 enum { DEFAULT_CHUNK = 64 << 20, MANY_CHUNKS = 64, CONVERT_BYTES = 4 << 20 };
 
 static void *grown(arena *a, void *old, size_t count, size_t *capacity, size_t size) {
@@ -50,6 +52,23 @@ static int64_t chunk_rows(const fuse_data *d) {
     return rows ? (int64_t)rows : 1;
 }
 
+/* Sums of one block say no more than the chunk's own. */
+static inlay_status keep_blocks(fuse_data *d, size_t number, uint64_t size, bool transposed, int64_t count,
+                                inlay_error *err) {
+    d->blocks = grown(d->a, d->blocks, number, &d->block_capacity, sizeof *d->blocks);
+    if (!d->blocks) return fail_memory(err);
+    fuse_blocks *kept = &d->blocks[number];
+    *kept = (fuse_blocks){.block_bytes = row_pass_block_bytes(&d->pass, transposed, count)};
+    if (kept->block_bytes == 0 || size <= kept->block_bytes) return INLAY_OK;
+    TRY(buffer_check(&d->pass.blocks, err));
+    size_t n = d->pass.blocks.size / sizeof(uint32_t);
+    char *text = arena_alloc(d->a, n * 8 + 1);
+    if (!text) return fail_memory(err);
+    for (size_t i = 0; i < n; i++) snprintf(text + i * 8, 9, "%08x", load_u32(d->pass.blocks.data + i * 4));
+    kept->sums = text;
+    return INLAY_OK;
+}
+
 /* Adds the variables of the rows that begin at OFFSET of data file SHARD and have just been passed over; their side
  * factors are the last in the small file. */
 static inlay_status add_chunk(fuse_data *d, int32_t shard, uint64_t offset, int64_t count, int64_t first,
@@ -62,7 +81,8 @@ static inlay_status add_chunk(fuse_data *d, int32_t shard, uint64_t offset, int6
     shape dims = transposed ? shape_matrix(dim, count) : shape_matrix(count, dim);
     TRY(fuse_data_add_variable(d, rows, d->sources->type, &dims, shard, offset,
                                (uint64_t)count * (uint64_t)dim * dtype_size(d->sources->type), crc, err));
-    if (d->pass.side_out) {
+    TRY(keep_blocks(d, number, (uint64_t)count * (uint64_t)dim * dtype_size(d->sources->type), transposed, count, err));
+    if (d->pass.sides.fn) {
         uint64_t size = (uint64_t)count * sizeof(float);
         dims = shape_vector(count);
         if (!(side = arena_format(d->a, "side_%zu", number))) return fail_memory(err);
@@ -80,7 +100,7 @@ static inlay_status pass_mapped(fuse_data *d, const fuse_file *f, const uint8_t 
     uint64_t row_bytes = (uint64_t)s->dim * dtype_size(s->type);
     if (s->transposed) {
         uint32_t crc = 0;
-        d->pass.side_crc = 0;
+        row_pass_begin(&d->pass);
         TRY(row_pass_transposed(&d->pass, data, s->rows, d->rows, &crc, err));
         return add_chunk(d, f->shard, s->offset, s->rows, d->rows, true, crc, err);
     }
@@ -88,7 +108,7 @@ static inlay_status pass_mapped(fuse_data *d, const fuse_file *f, const uint8_t 
     for (int64_t done = 0; done < s->rows; done += step) {
         int64_t n = s->rows - done < step ? s->rows - done : step;
         uint32_t crc = 0;
-        d->pass.side_crc = 0;
+        row_pass_begin(&d->pass);
         TRY(row_pass_rows(&d->pass, data + (uint64_t)done * row_bytes, n, d->rows + done, &crc, err));
         TRY(add_chunk(d, f->shard, s->offset + (uint64_t)done * row_bytes, n, d->rows + done, false, crc, err));
     }
@@ -120,6 +140,7 @@ static inlay_status convert_rows(fuse_data *d, const fuse_file *f, shard_reader 
     uint64_t row_bytes = (uint64_t)s->dim * dtype_size(s->type);
     int64_t per_buffer = row_bytes < CONVERT_BYTES ? (int64_t)(CONVERT_BYTES / (row_bytes ? row_bytes : 1)) : 1,
             step = chunk_rows(d);
+    if (per_buffer > row_pass_block_rows(&d->pass)) per_buffer -= per_buffer % row_pass_block_rows(&d->pass);
     uint8_t *rows = mem_array((size_t)per_buffer, (size_t)row_bytes);
     if (!rows) return fail_memory(err);
     inlay_status status = INLAY_OK;
@@ -127,7 +148,7 @@ static inlay_status convert_rows(fuse_data *d, const fuse_file *f, shard_reader 
         int64_t n = s->rows - done < step ? s->rows - done : step;
         uint64_t offset = file_position(out);
         uint32_t crc = 0;
-        d->pass.side_crc = 0;
+        row_pass_begin(&d->pass);
         for (int64_t at = 0; at < n && status == INLAY_OK; at += per_buffer) {
             int64_t m = n - at < per_buffer ? n - at : per_buffer;
             status = shard_reader_rows(reader, done + at, m, rows, err);
@@ -241,6 +262,10 @@ static inlay_status lay_out(fuse_data *d, char **prefix, inlay_error *err) {
     return INLAY_OK;
 }
 
+static inlay_status write_sides(void *user, const float *sides, size_t rows, inlay_error *err) {
+    return file_append(user, sides, rows * sizeof *sides, err);
+}
+
 inlay_status fuse_data_write_rows(fuse_data *d, inlay_error *err) {
     char *prefix = NULL, *small_path = NULL;
     inlay_status status;
@@ -252,10 +277,10 @@ inlay_status fuse_data_write_rows(fuse_data *d, inlay_error *err) {
     d->row_bytes = (uint64_t)d->sources->rows * (uint64_t)d->sources->dim * dtype_size(d->sources->type);
     progress_start(&d->report, d->options->progress, d->options->progress_user, "reading rows", d->row_bytes);
     TRY_TO(done, row_pass_init(&d->pass, d->metric, d->sources->dim, d->sources->type,
-                               d->metric == SEARCH_DOT ? NULL : d->small, &d->report, err));
+                               (row_sides){d->metric == SEARCH_DOT ? NULL : write_sides, d->small}, &d->report, err));
     for (size_t i = 0; i < d->n_files; i++) TRY_TO(done, pass_file(d, &d->files[i], err));
     if (d->n_chunks == 0) { /* no rows at all: one chunk of none keeps the graph whole */
-        d->pass.side_crc = 0;
+        row_pass_begin(&d->pass);
         status = add_chunk(d, d->old_shards, 0, 0, 0, false, 0, err);
     }
 done:

@@ -15,6 +15,12 @@ typedef struct fuse_file {
     bool converted;
 } fuse_file;
 
+/* Sums of a chunk's bytes, block by block, for the manifest. */
+typedef struct fuse_blocks {
+    uint64_t block_bytes;
+    const char *sums; /* 8 hexadecimal digits each; NULL: none are kept */
+} fuse_blocks;
+
 typedef struct fuse_data {
     const inlay_fuse_options *options;
     const fuse_extractor *extractor;
@@ -32,7 +38,8 @@ typedef struct fuse_data {
     fuse_variable *variables; /* what the model gains */
     size_t n_variables, variable_capacity;
     graph_chunk *chunks;
-    size_t n_chunks, chunk_capacity;
+    fuse_blocks *blocks; /* [n_chunks] */
+    size_t n_chunks, chunk_capacity, block_capacity;
     int64_t rows;
     const char *payload; /* "labels", "ids" or NULL */
     dtype payload_type;

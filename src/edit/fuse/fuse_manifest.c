@@ -38,6 +38,9 @@ static json_t *chunks_json(const fuse_data *d) {
         json_t *chunk = json_pack("{sIsIsssb}", "first_row", (json_int_t)c->first_row, "rows", (json_int_t)c->count,
                                   "key", key_of(d, c->rows), "transposed", (int)c->transposed);
         ok = chunk && (!c->side || manifest_set(chunk, "side", json_string(key_of(d, c->side))));
+        const fuse_blocks *b = &d->blocks[i];
+        ok = ok && (!b->sums || (manifest_set(chunk, "block_bytes", json_integer((json_int_t)b->block_bytes)) &&
+                                 manifest_set(chunk, "blocks", json_string(b->sums))));
         ok = json_array_append_new(chunks, chunk) == 0 && ok;
     }
     if (ok) return chunks;

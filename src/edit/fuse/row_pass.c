@@ -16,7 +16,9 @@ enum {
     WAVE_PIECES = 256,
     PIECE_BYTES = 256 << 10,
     BLOCK_BYTES = 16 << 10,
-    COLUMN_PIECE = 64 << 10
+    COLUMN_PIECE = 64 << 10,
+    BLOCK_PIECES = 4,    /* pieces whose sum is kept */
+    BLOCK_MOST = 1 << 20 /* bytes */
 };
 
 typedef struct row_piece {
@@ -32,10 +34,10 @@ typedef struct wave {
     int64_t first; /* global number of the wave's first row */
 } wave;
 
-inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype type, file_writer *side_out,
+inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype type, row_sides sides,
                            progress *report, inlay_error *err) {
     *p = (row_pass){
-        .metric = metric, .dim = dim, .type = type, .side_out = side_out, .report = report, .counts = {0, -1, 0, -1}};
+        .metric = metric, .dim = dim, .type = type, .sides = sides, .report = report, .counts = {0, -1, 0, -1}};
     norms_kernels_init(&p->kernels, cpu_flags());
     p->side = mem_array(WAVE_ROWS, sizeof *p->side);
     p->pieces = mem_array(WAVE_PIECES, sizeof *p->pieces);
@@ -47,8 +49,40 @@ inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype
 void row_pass_free(row_pass *p) {
     mem_free(p->side);
     mem_free(p->pieces);
+    buffer_free(&p->blocks);
     p->side = NULL;
     p->pieces = NULL;
+}
+
+void row_pass_begin(row_pass *p) {
+    p->side_crc = 0;
+    buffer_clear(&p->blocks);
+}
+
+static int64_t piece_rows(const row_pass *p) {
+    size_t row_bytes = (size_t)p->dim * dtype_size(p->type);
+    return row_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (row_bytes ? row_bytes : 1)) : 1;
+}
+
+int64_t row_pass_block_rows(const row_pass *p) {
+    return piece_rows(p) * BLOCK_PIECES;
+}
+
+/* Lines of a transposed chunk in a block. */
+static int64_t block_lines(const row_pass *p, int64_t count) {
+    uint64_t line;
+    if (!mul_u64((uint64_t)count, dtype_size(p->type), &line) || line == 0) return 0;
+    return (int64_t)(BLOCK_MOST / line);
+}
+
+uint64_t row_pass_block_bytes(const row_pass *p, bool transposed, int64_t count) {
+    size_t element = dtype_size(p->type);
+    if (transposed) return (uint64_t)block_lines(p, count) * (uint64_t)count * element;
+    return (uint64_t)row_pass_block_rows(p) * (uint64_t)p->dim * element;
+}
+
+static void add_block(row_pass *p, uint32_t crc) {
+    buffer_append(&p->blocks, &crc, sizeof crc);
 }
 
 static float side_factor(search_metric metric, double sum) {
@@ -137,29 +171,39 @@ static void add_counts(row_counts *total, const row_counts *part) {
 }
 
 static inlay_status append_side(row_pass *p, size_t rows, inlay_error *err) {
-    if (!p->side_out) return INLAY_OK;
+    if (!p->sides.fn) return INLAY_OK;
     p->side_crc = crc32c(p->side_crc, p->side, rows * sizeof *p->side);
-    return file_append(p->side_out, p->side, rows * sizeof *p->side, err);
+    return p->sides.fn(p->sides.user, p->side, rows, err);
+}
+
+/* Puts the sums of a wave's N pieces together. A wave begins a block, and only the last one of a chunk ends within one.
+ */
+static void add_sums(row_pass *p, size_t n, uint32_t *crc) {
+    uint32_t block = 0;
+    for (size_t i = 0; i < n; i++) {
+        const row_piece *piece = &p->pieces[i];
+        *crc = crc32c_combine(*crc, piece->crc, piece->size);
+        block = crc32c_combine(i % BLOCK_PIECES ? block : 0, piece->crc, piece->size);
+        if (i % BLOCK_PIECES == BLOCK_PIECES - 1 || i == n - 1) add_block(p, block);
+        add_counts(&p->counts, &piece->counts);
+    }
 }
 
 inlay_status row_pass_rows(row_pass *p, const uint8_t *rows, int64_t count, int64_t first, uint32_t *crc,
                            inlay_error *err) {
     size_t row_bytes = (size_t)p->dim * dtype_size(p->type);
-    int64_t piece_rows = row_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / row_bytes) : 1;
+    int64_t step = piece_rows(p), most = WAVE_ROWS / (step * BLOCK_PIECES) * (step * BLOCK_PIECES);
     for (int64_t done = 0; done < count;) {
         wave w = {p, rows + (size_t)done * row_bytes, first + done};
-        int64_t left = count - done < WAVE_ROWS ? count - done : WAVE_ROWS, taken = 0;
+        int64_t left = count - done < most ? count - done : most, taken = 0;
         size_t n = 0;
         for (; n < WAVE_PIECES && taken < left; n++) {
-            int64_t rows_here = left - taken < piece_rows ? left - taken : piece_rows;
+            int64_t rows_here = left - taken < step ? left - taken : step;
             p->pieces[n] = (row_piece){.begin = taken, .count = rows_here, .size = (size_t)rows_here * row_bytes};
             taken += rows_here;
         }
         pool_run(n, run_piece, &w);
-        for (size_t i = 0; i < n; i++) {
-            *crc = crc32c_combine(*crc, p->pieces[i].crc, p->pieces[i].size);
-            add_counts(&p->counts, &p->pieces[i].counts);
-        }
+        add_sums(p, n, crc);
         TRY(append_side(p, (size_t)taken, err));
         TRY(progress_check(p->report, err));
         done += taken;
@@ -212,6 +256,25 @@ static void run_columns(void *ctx, size_t index, int worker) {
     progress_add(p->report, (uint64_t)n * (uint64_t)p->dim * element);
 }
 
+/* Puts the sums of all lines together. */
+static void add_lines(row_pass *p, const column_wave *w, uint32_t *crc) {
+    size_t element = dtype_size(p->type);
+    int64_t lines = block_lines(p, w->count);
+    uint32_t block = 0;
+    for (int64_t line = 0; line < p->dim; line++) {
+        uint32_t sum = 0;
+        for (int64_t piece = 0; piece < w->pieces; piece++) {
+            int64_t left = w->count - piece * COLUMN_PIECE, columns = left < COLUMN_PIECE ? left : COLUMN_PIECE;
+            sum = crc32c_combine(sum, w->crcs[line * w->pieces + piece], (uint64_t)columns * element);
+        }
+        uint64_t size = (uint64_t)w->count * element;
+        *crc = crc32c_combine(*crc, sum, size);
+        if (lines == 0) continue;
+        block = crc32c_combine(line % lines ? block : 0, sum, size);
+        if (line % lines == lines - 1 || line == p->dim - 1) add_block(p, block);
+    }
+}
+
 inlay_status row_pass_transposed(row_pass *p, const uint8_t *base, int64_t count, int64_t first, uint32_t *crc,
                                  inlay_error *err) {
     int64_t pieces = (count + COLUMN_PIECE - 1) / COLUMN_PIECE;
@@ -229,12 +292,7 @@ inlay_status row_pass_transposed(row_pass *p, const uint8_t *base, int64_t count
         status = append_side(p, (size_t)(w.end - w.begin), err);
         if (status == INLAY_OK) status = progress_check(p->report, err);
     }
-    size_t element = dtype_size(p->type);
-    for (int64_t line = 0; line < p->dim && status == INLAY_OK; line++)
-        for (int64_t piece = 0; piece < pieces; piece++) {
-            int64_t columns = count - piece * COLUMN_PIECE < COLUMN_PIECE ? count - piece * COLUMN_PIECE : COLUMN_PIECE;
-            *crc = crc32c_combine(*crc, w.crcs[line * pieces + piece], (uint64_t)columns * element);
-        }
+    if (status == INLAY_OK) add_lines(p, &w, crc);
     mem_free(w.crcs);
     return status;
 }

@@ -2,7 +2,7 @@
 #ifndef EDIT_ROW_PASS_H
 #define EDIT_ROW_PASS_H
 
-#include "base/file.h"
+#include "base/buffer.h"
 #include "base/log.h"
 #include "kernel/norms/norms.h"
 #include "search/search.h"
@@ -12,23 +12,36 @@ typedef struct row_counts {
     int64_t non_finite, first_non_finite;
 } row_counts;
 
+/* Where side factors go, in order. */
+typedef struct row_sides {
+    inlay_status (*fn)(void *user, const float *sides, size_t rows, inlay_error *err);
+    void *user;
+} row_sides;
+
 /* Lives through all chunks of one model. */
 typedef struct row_pass {
     norms_kernels kernels;
     search_metric metric;
     int64_t dim;
     dtype type;
-    file_writer *side_out; /* NULL: side factors are not kept (dot) */
-    uint32_t side_crc;     /* of the side factors appended since row_pass_side_begin */
+    row_sides sides;   /* fn NULL: side factors are not kept (dot) */
+    uint32_t side_crc; /* of the side factors since row_pass_begin */
+    buffer blocks; /* uint32 each: sums of blocks of row_pass_block bytes since row_pass_begin, the last one shorter */
     row_counts counts;
     progress *report;
     float *side; /* of one wave */
     struct row_piece *pieces;
 } row_pass;
 
-inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype type, file_writer *side_out,
+inlay_status row_pass_init(row_pass *p, search_metric metric, int64_t dim, dtype type, row_sides sides,
                            progress *report, inlay_error *err);
 void row_pass_free(row_pass *p);
+void row_pass_begin(row_pass *p); /* a chunk begins */
+
+/* Whole rows of about 1 MiB; a chunk that is passed over in several calls is cut at multiples of it. Of COUNT
+ * transposed rows a block is whole lines; 0: a line is too long and there are no blocks. */
+int64_t row_pass_block_rows(const row_pass *p);
+uint64_t row_pass_block_bytes(const row_pass *p, bool transposed, int64_t count);
 
 /* Passes over COUNT consecutive rows [count, dim] in C order, the first being global row FIRST. Appends their side
  * factors; *crc becomes the sum of what it covered followed by these bytes. */
