@@ -2,15 +2,17 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse query encode show run bench tensors export convert help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
     "fuse --metric") COMPREPLY=($(compgen -W "cosine dot l2" -- "$word")); return ;;
     "fuse --shards") COMPREPLY=($(compgen -W "auto reflink link move copy" -- "$word")); return ;;
+    "defuse --shards") COMPREPLY=($(compgen -W "auto reflink hard move copy" -- "$word")); return ;;
     esac
     case "${COMP_WORDS[1]}" in
     fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
+    defuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --name --shards --json" -- "$word")) ;;
     query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --k --signature --tag_set --repeat --threads --json" -- "$word")) ;;
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
@@ -18,7 +20,6 @@ _inlay() {
     bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --runs --seconds --threads --tag_set --json" -- "$word")) ;;
     tensors) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--stats --json --threads" -- "$word")) ;;
     export) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --force --json" -- "$word")) ;;
-    convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --text --binary --lossy --force --json" -- "$word")) ;;
     esac
 }
 complete -o default -F _inlay inlay

@@ -176,6 +176,33 @@ failed:
     return status;
 }
 
+inlay_status saved_model_open_edited(const saved_model *like, buffer *message, saved_model **out, inlay_error *err) {
+    inlay_status status;
+    *out = NULL;
+    saved_model *model = mem_zalloc(1, sizeof *model);
+    if (!model) {
+        buffer_free(message);
+        return fail_memory(err);
+    }
+    arena_init(&model->memory, DECODE_LIMIT);
+    model->binary = *message;
+    *message = (buffer){0};
+    model->path = mem_strdup(like->path);
+    model->folder = like->folder ? mem_strdup(like->folder) : NULL;
+    model->file = mem_strdup(like->file);
+    if (!model->path || !model->file || (like->folder && !model->folder)) TRY_TO(failed, fail_memory(err));
+    model->kind = SAVED_MODEL;
+    model->is_text = true; /* nothing is in a map */
+    model->message = bytes_make(model->binary.size ? (const void *)model->binary.data : "", model->binary.size);
+    TRY_TO(failed, decode_metagraphs(model, err));
+    TRY_TO(failed, find_variables(model, err));
+    *out = model;
+    return INLAY_OK;
+failed:
+    saved_model_close(model);
+    return status;
+}
+
 void saved_model_close(saved_model *model) {
     if (!model) return;
     buffer_free(&model->binary);

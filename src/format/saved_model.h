@@ -105,6 +105,10 @@ typedef struct saved_model {
 inlay_status saved_model_open(const char *path, bool copy, saved_model **out, inlay_error *err);
 void saved_model_close(saved_model *model); /* NULL is fine */
 
+/* The SavedModel that MESSAGE (the bytes of a saved_model.pb) would be in the place of LIKE, a folder: an edit that is
+ * not yet written. Takes MESSAGE, also when it fails. */
+inlay_status saved_model_open_edited(const saved_model *like, buffer *message, saved_model **out, inlay_error *err);
+
 /* The metagraph whose tags are the comma-separated TAG_SET, in any order; NULL: the only one, else the one tagged
  * "serve" alone. NOT_FOUND lists the tag sets there are. */
 inlay_status saved_model_pick(const saved_model *model, const char *tag_set, const saved_metagraph **out,
@@ -175,7 +179,7 @@ void saved_edit_add_asset(saved_edit *edit, bytes asset_file_def);
 void saved_edit_signature(saved_edit *edit, const char *key, bytes signature_def);
 void saved_edit_collection(saved_edit *edit, const char *key, bytes collection_def);
 
-/* Add or replace. */
+/* Add or replace; NULL data removes. */
 void saved_edit_meta_info(saved_edit *edit, bytes meta_info_def);
 void saved_edit_saver(saved_edit *edit, bytes saver_def);
 void saved_edit_object_graph(saved_edit *edit, bytes saved_object_graph);

@@ -43,7 +43,7 @@ void saved_edit_add_asset(saved_edit *edit, bytes asset_file_def) {
 
 static void set_part(buffer *part, bool *set, uint32_t number, bytes message) {
     buffer_clear(part);
-    wire_put_bytes(part, number, message);
+    if (message.data) wire_put_bytes(part, number, message);
     *set = true;
 }
 

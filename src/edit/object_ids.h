@@ -1,0 +1,18 @@
+/* Removing nodes from an object graph: all that refers to nodes by number follows. */
+#ifndef EDIT_OBJECT_IDS_H
+#define EDIT_OBJECT_IDS_H
+
+#include "base/buffer.h"
+
+typedef enum object_kind {
+    SAVED_OBJECTS,     /* SavedObjectGraph, of a SavedModel */
+    CHECKPOINT_OBJECTS /* TrackableObjectGraph, of its checkpoint */
+} object_kind;
+
+/* Appends MESSAGE to OUT without the nodes that GONE [n] marks. Children that are such nodes go from those that stay,
+ * and so does the concrete function called FUNCTION (NULL: none). What stays keeps its bytes where no number changes.
+ * Errors: DATA_LOSS (malformed, or the number of no node), FAILED_PRECONDITION (what stays needs what goes). */
+inlay_status object_graph_without(bytes message, object_kind kind, const bool *gone, size_t n, const char *function,
+                                  const char *file, buffer *out, inlay_error *err);
+
+#endif

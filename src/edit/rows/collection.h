@@ -1,0 +1,61 @@
+/* A fused collection read back from the model that holds it: its graph and its bundle say everything (the manifest is
+ * not asked). The inverse of fuse. Parts and names: docs/formats/fused_model.md. */
+#ifndef EDIT_COLLECTION_H
+#define EDIT_COLLECTION_H
+
+#include "edit/fuse/fuse_graph.h"
+#include "format/bundle.h"
+
+/* Consecutive rows, by rising first_row. Names are those of variables, "rows_3". */
+typedef struct collection_chunk {
+    const char *rows, *side;             /* side NULL: none */
+    const bundle_entry *stored, *factor; /* their entries; factor NULL: none */
+    int64_t count, first_row;
+    bool transposed, guarded; /* guarded: NaN scores become minus infinity */
+} collection_chunk;
+
+typedef struct collection {
+    saved_model *model;
+    const saved_metagraph *graph;
+    bundle *bundle;
+    char *bundle_prefix;
+
+    const char *name, *prefix; /* "search", "inlay_search" */
+    fuse_form form;
+    search_metric metric;
+    dtype type; /* of the rows */
+    int64_t rows, dim;
+    int32_t default_k;
+    const saved_signature *signature; /* one that is this search */
+    bool is_default;                  /* serving_default is this search */
+    collection_chunk *chunks;
+    size_t n_chunks;
+    const char *payload;          /* "labels" or "ids", the output; NULL: none */
+    const char *payload_variable; /* the variable's name */
+    const bundle_entry *payload_stored;
+    size_t next_variable; /* no variable has a name that ends in _N with N this or more */
+
+    const char *query; /* what the search is asked with: a tensor of the main graph, or of the function */
+    bool own_query;    /* it is an input that fuse added: there is no extractor */
+
+    /* FUSE_OBJECTS */
+    const char *function_name;
+    bytes function, call; /* FunctionDef; NodeDef of its call in the main graph */
+} collection;
+
+/* Opens the collection NAME of the model in the folder PATH; NULL: "search", or the only one. *c is the caller's
+ * (collection_close, also after a failure), what it points to the arena's or its own.
+ * Errors: NOT_FOUND (none, or none of that name: lists those there are), INVALID_ARGUMENT (several, none called
+ * search), DATA_LOSS (its parts do not fit each other), UNIMPLEMENTED (changed by something else than Inlay). */
+inlay_status collection_open(const char *path, const char *name, arena *a, collection *c, inlay_error *err);
+void collection_close(collection *c);
+
+/* The names of the collections of a metagraph, in the arena. */
+inlay_status collection_names(const saved_model *model, const saved_metagraph *graph, arena *a, const char ***names,
+                              size_t *n, inlay_error *err);
+
+/* Whether NAME ("inlay_search/save/Const", with ':' or '^' as references have them too) lies under PREFIX; *rest is
+ * what follows the slash, without output number. */
+bool collection_owns(const char *prefix, bytes name, bytes *rest);
+
+#endif
