@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export convert help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -20,6 +20,7 @@ _inlay() {
     bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --runs --seconds --threads --tag_set --json" -- "$word")) ;;
     tensors) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--stats --json --threads" -- "$word")) ;;
     export) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --force --json" -- "$word")) ;;
+    convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --text --binary --lossy --force --json" -- "$word")) ;;
     esac
 }
 complete -o default -F _inlay inlay

@@ -365,6 +365,50 @@ typedef struct inlay_export_report {
 INLAY_API inlay_status inlay_export(const inlay_export_options *options, inlay_export_report *report,
                                     inlay_error *error);
 
+/* ---- whole new outputs */
+
+typedef enum inlay_form {
+    INLAY_FORM_KEEP = 0, /* of a graph: as the output's name says (.pbtxt is text), else as the source has it */
+    INLAY_FORM_BINARY = 1,
+    INLAY_FORM_TEXT = 2
+} inlay_form;
+
+typedef struct inlay_convert_options {
+    size_t size;        /* sizeof, set by inlay_convert_options_init */
+    const char *source; /* SavedModel folder, graph (.pb, .pbtxt, .meta), or a checkpoint as inlay_store_open has it */
+    const char *output; /* of a checkpoint a prefix, or a folder; of a graph a file; of a model a folder or a file */
+    inlay_form form;    /* of the graph */
+    bool lossy;         /* leave out of a text what text cannot hold, instead of refusing */
+    int32_t shards;     /* data files of the variables; 0: one when they are written anew */
+    bool whole;         /* put partitioned tensors together */
+    int64_t slices;     /* > 0: cut tensors into so many slices of rows */
+    const char *const *keys; /* [n_keys] those to cut; none: all that TensorFlow can put together again */
+    size_t n_keys;
+    bool force; /* replace a graph's file or a model; never a checkpoint */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_convert_options;
+INLAY_API void inlay_convert_options_init(inlay_convert_options *options);
+
+typedef struct inlay_convert_report {
+    size_t tensors, slices; /* written anew; slices of partitioned tensors */
+    int32_t shards;         /* data files written; 0: the variables stay as they are */
+    uint64_t bytes;         /* written, graph and data files */
+    bool text;              /* the graph was written as text */
+} inlay_convert_report;
+
+/* Writes a model or a checkpoint in another form; values and keys stay what they are, and the source is not touched.
+ * A checkpoint of either kind becomes a little-endian bundle; where OUTPUT is a folder, it gets the name that it had
+ * and the folder's `checkpoint` file names it as the latest. A graph's file becomes binary or text. A SavedModel folder
+ * becomes another one, whose variables are written anew when something of them is asked for, when they are not yet a
+ * little-endian bundle, or when no form is asked for; all other files are hard links where the file system can. All
+ * appears whole or not at all. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT (options that do
+ * not fit the source, tensors that cannot be cut), FAILED_PRECONDITION (a graph that text cannot hold, named),
+ * UNIMPLEMENTED (dtypes), DATA_LOSS (a checksum does not match, the source is damaged), RESOURCE_EXHAUSTED, CANCELLED.
+ */
+INLAY_API inlay_status inlay_bundle_convert(const inlay_convert_options *options, inlay_convert_report *report,
+                                            inlay_error *error);
+
 /* ---- fuse */
 
 typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;

@@ -6,11 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const command bench_command, defuse_command, encode_command, export_command, fuse_command, query_command,
-    run_command, show_command, tensors_command;
+extern const command bench_command, convert_command, defuse_command, encode_command, export_command, fuse_command,
+    query_command, run_command, show_command, tensors_command;
 
 const command *const commands[] = {&fuse_command, &defuse_command, &query_command,   &encode_command, &show_command,
-                                   &run_command,  &bench_command,  &tensors_command, &export_command, NULL};
+                                   &run_command,  &bench_command,  &tensors_command, &export_command, &convert_command,
+                                   NULL};
 
 static const command *find_command(const char *name) {
     for (const command *const *c = commands; *c; c++)

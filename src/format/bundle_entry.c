@@ -193,3 +193,23 @@ void bundle_entry_put(buffer *out, dtype t, const shape *dims, int32_t shard, ui
     if (size) wire_put_uint(out, 5, size);
     if (crc32c_mask(crc)) wire_put_fixed32(out, 6, crc32c_mask(crc));
 }
+
+inlay_status bundle_entry_move(bytes value, int32_t shard, uint64_t offset, const char *file, buffer *out,
+                               inlay_error *err) {
+    wire_reader r = wire_open(value, file, NULL);
+    bool done = false;
+    buffer_clear(out);
+    for (;;) {
+        wire_field f;
+        bool got;
+        TRY(wire_next(&r, &f, &got, err));
+        if (!done && (!got || f.number > 4)) {
+            if (shard) wire_put_uint(out, 3, (uint64_t)(int64_t)shard);
+            if (offset) wire_put_uint(out, 4, offset);
+            done = true;
+        }
+        if (!got) break;
+        if (f.number != 3 && f.number != 4) buffer_append_bytes(out, f.whole);
+    }
+    return buffer_check(out, err);
+}

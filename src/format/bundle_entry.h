@@ -29,6 +29,10 @@ inlay_status bundle_entry_parse(bytes value, const message_place *place, bundle_
 void bundle_entry_put(buffer *out, dtype t, const shape *dims, int32_t shard, uint64_t offset, uint64_t size,
                       uint32_t crc);
 
+/* VALUE, a serialized entry, with another place, all else as it stood: OUT is cleared and filled. */
+inlay_status bundle_entry_move(bytes value, int32_t shard, uint64_t offset, const char *file, buffer *out,
+                               inlay_error *err);
+
 /* A shape that is known in full: DATA_LOSS names KEY of PLACE when one is not, or its product overflows. */
 inlay_status known_shape_parse(const wire_reader *outer, const wire_field *field, const message_place *place,
                                shape *out, inlay_error *err);

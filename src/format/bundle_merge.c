@@ -71,30 +71,11 @@ static inlay_status number_file(merge *m, size_t part, const bundle_entry *e, in
     return INLAY_OK;
 }
 
-/* VALUE with another shard number, all else as it stood. */
-static inlay_status with_shard(bytes value, int32_t shard, const char *file, buffer *out, inlay_error *err) {
-    wire_reader r = wire_open(value, file, NULL);
-    bool done = false;
-    buffer_clear(out);
-    for (;;) {
-        wire_field f;
-        bool got;
-        TRY(wire_next(&r, &f, &got, err));
-        if (!done && (!got || f.number > 3)) {
-            if (shard) wire_put_uint(out, 3, (uint64_t)(int64_t)shard);
-            done = true;
-        }
-        if (!got) break;
-        if (f.number != 3) buffer_append_bytes(out, f.whole);
-    }
-    return buffer_check(out, err);
-}
-
 static inlay_status add_new(merge *m, size_t part, const bundle_entry *e, inlay_error *err) {
     const bundle *b = m->parts[part];
     int32_t shard = 0;
     TRY(number_file(m, part, e, &shard, err));
-    TRY(with_shard(e->value, shard, b->index_path, &m->value, err));
+    TRY(bundle_entry_move(e->value, shard, e->offset, b->index_path, &m->value, err));
     const char *value = arena_copy(&m->memory, buffer_bytes(&m->value));
     if (!value || !grow(&m->entries, m->n_entries, &m->entry_room, sizeof *m->entries)) return fail_memory(err);
     TRY(map_put(&m->by_key, e->key, m->n_entries, err));

@@ -1,5 +1,6 @@
 #include "format/checkpoint.h"
 
+#include "base/num.h"
 #include "format/bundle_entry.h"
 #include "format/checkpoint_state.h"
 
@@ -48,6 +49,10 @@ void checkpoint_close(checkpoint *c) {
     mem_free(c);
 }
 
+const char *checkpoint_prefix(const checkpoint *c) {
+    return c->path;
+}
+
 static checkpoint_tensor tensor_of(const bundle_entry *e) {
     return (checkpoint_tensor){e->key, e->type, e->dims, e->n_slices};
 }
@@ -58,6 +63,19 @@ size_t checkpoint_count(const checkpoint *c) {
 
 checkpoint_tensor checkpoint_at(const checkpoint *c, size_t index) {
     return c->bundle ? tensor_of(bundle_at(c->bundle, index)) : *checkpoint_v1_at(c->old, index);
+}
+
+uint64_t checkpoint_bytes(const checkpoint *c) {
+    uint64_t total = 0, size;
+    for (size_t i = 0, n = checkpoint_count(c); i < n; i++) {
+        checkpoint_tensor t = checkpoint_at(c, i);
+        int64_t elements;
+        if (t.type == INLAY_STRING)
+            total += c->bundle ? bundle_at(c->bundle, i)->size : 0;
+        else if (shape_elements(&t.dims, &elements) && mul_u64((uint64_t)elements, dtype_size(t.type), &size))
+            total += size;
+    }
+    return total;
 }
 
 bool checkpoint_find(const checkpoint *c, bytes key, checkpoint_tensor *out) {

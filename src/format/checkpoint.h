@@ -13,8 +13,12 @@ typedef struct checkpoint checkpoint;
 inlay_status checkpoint_open(const char *path, bool copy, checkpoint **out, inlay_error *err);
 void checkpoint_close(checkpoint *c); /* tensors that were read stay valid; NULL is fine */
 
+/* What it is called: the prefix of a bundle or of a V1 checkpoint. */
+const char *checkpoint_prefix(const checkpoint *c);
+
 size_t checkpoint_count(const checkpoint *c);
 checkpoint_tensor checkpoint_at(const checkpoint *c, size_t index); /* by rising key; index < count */
+uint64_t checkpoint_bytes(const checkpoint *c); /* about what its tensors take, for showing progress */
 bool checkpoint_find(const checkpoint *c, bytes key, checkpoint_tensor *out);
 
 /* The tensor KEY, or with SPEC ("10 4 0,5:-", else empty) a part of it. NOT_FOUND names KEY and the checkpoint. */

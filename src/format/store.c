@@ -31,14 +31,6 @@ static inlay_status open_variables(store *s, const char *folder, bool copy, inla
     return status;
 }
 
-static inlay_status open_folder(store *s, const char *folder, bool copy, inlay_error *err) {
-    static const char *const models[] = {"saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", NULL};
-    bool is_model;
-    TRY(holds_any(folder, models, &is_model, err));
-    if (is_model) return open_variables(s, folder, copy, err);
-    return checkpoint_open(folder, copy, &s->checkpoint, err);
-}
-
 /* Whether the file PATH is a checkpoint's: beside an index of its name, an index itself, or an SSTable. */
 static inlay_status is_checkpoint(const char *path, bool *out, inlay_error *err) {
     size_t size = strlen(path);
@@ -54,20 +46,29 @@ static inlay_status is_checkpoint(const char *path, bool *out, inlay_error *err)
     return INLAY_OK;
 }
 
-static inlay_status open_file(store *s, const char *path, bool copy, inlay_error *err) {
-    bool old = false;
-    TRY(is_checkpoint(path, &old, err));
-    if (old) return checkpoint_open(path, copy, &s->checkpoint, err);
-    TRY(saved_model_open(path, copy, &s->graph, err));
-    return store_list_constants(s, err);
+inlay_status store_kind_of(const char *path, store_kind *out, inlay_error *err) {
+    static const char *const models[] = {"saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", NULL};
+    file_info info;
+    inlay_error ignored;
+    bool is = true;
+    *out = STORE_CHECKPOINT; /* a prefix is no file */
+    if (file_stat(path, true, &info, &ignored) != INLAY_OK) return INLAY_OK;
+    if (info.is_folder)
+        TRY(holds_any(path, models, &is, err));
+    else
+        TRY(is_checkpoint(path, &is, err));
+    if (info.is_folder && is) *out = STORE_MODEL;
+    if (!info.is_folder && !is) *out = STORE_GRAPH;
+    return INLAY_OK;
 }
 
 static inlay_status open_path(store *s, const char *path, bool copy, inlay_error *err) {
-    file_info info;
-    inlay_error ignored;
-    if (file_stat(path, true, &info, &ignored) != INLAY_OK) return checkpoint_open(path, copy, &s->checkpoint, err);
-    if (!info.is_folder) return open_file(s, path, copy, err);
-    return open_folder(s, path, copy, err);
+    store_kind kind;
+    TRY(store_kind_of(path, &kind, err));
+    if (kind == STORE_MODEL) return open_variables(s, path, copy, err);
+    if (kind == STORE_CHECKPOINT) return checkpoint_open(path, copy, &s->checkpoint, err);
+    TRY(saved_model_open(path, copy, &s->graph, err));
+    return store_list_constants(s, err);
 }
 
 inlay_status store_open(const char *path, bool copy, store **out, inlay_error *err) {

@@ -9,6 +9,11 @@
 
 typedef struct store store;
 
+/* What PATH is: a SavedModel folder, a file with a graph, or else whatever checkpoint_open takes. Looks at names and at
+ * the end of a file. Errors: as the system gives them. */
+typedef enum store_kind { STORE_MODEL, STORE_GRAPH, STORE_CHECKPOINT } store_kind;
+inlay_status store_kind_of(const char *path, store_kind *out, inlay_error *err);
+
 typedef struct store_tensor {
     bytes key; /* arbitrary bytes, with a NUL behind them; valid as long as the store */
     dtype type;

@@ -2,36 +2,6 @@
 
 #include "base/alloc.h"
 
-#include <limits.h>
-#include <stdlib.h>
-
-/* PATH without links and dots; of a path that is not there, its parent's with its name behind. False when neither is
- * there. */
-static bool resolved(const char *path, char out[PATH_MAX]) {
-    if (realpath(path, out)) return true;
-    char parent[PATH_MAX];
-    const char *name = path_name(path);
-    size_t n = (size_t)(name - path);
-    if (n + 1 >= sizeof parent) return false;
-    memcpy(parent, n ? path : ".", n ? n : 1);
-    parent[n ? n : 1] = 0;
-    if (!realpath(parent, out) || strlen(out) + strlen(name) + 2 >= PATH_MAX) return false;
-    if (strcmp(out, "/") != 0) strcat(out, "/");
-    strcat(out, name);
-    return true;
-}
-
-static bool holds(const char *folder, const char *path) {
-    size_t n = strlen(folder);
-    return strncmp(folder, path, n) == 0 && (path[n] == 0 || path[n] == '/');
-}
-
-inlay_status paths_apart(const char *target, const char *other, inlay_error *err) {
-    char a[PATH_MAX], b[PATH_MAX];
-    if (!resolved(target, a) || !resolved(other, b) || (!holds(a, b) && !holds(b, a))) return INLAY_OK;
-    return fail_at(err, INLAY_INVALID_ARGUMENT, target, -1, "is, holds or lies inside what it is made from: %s", other);
-}
-
 inlay_status fuse_check_target(const inlay_fuse_options *o, const shard_list *sources, inlay_error *err) {
     if (o->extractor) TRY(paths_apart(o->output, o->extractor, err));
     if (o->labels) TRY(paths_apart(o->output, o->labels, err));
@@ -43,16 +13,7 @@ inlay_status fuse_check_target(const inlay_fuse_options *o, const shard_list *so
         if (folder) TRY(paths_apart(o->output, o->embeddings[i], err));
     }
     for (size_t i = 0; i < sources->count; i++) TRY(paths_apart(o->output, sources->shards[i].path, err));
-    if (!file_exists(o->output)) return INLAY_OK;
-    if (!o->force)
-        return fail_at(err, INLAY_ALREADY_EXISTS, o->output, -1, "is there already; give --force to replace a model");
-    char *graph = path_join(o->output, "saved_model.pb");
-    if (!graph) return fail_memory(err);
-    bool is_model = file_exists(graph);
-    mem_free(graph);
-    return is_model ? INLAY_OK
-                    : fail_at(err, INLAY_FAILED_PRECONDITION, o->output, -1,
-                              "holds no saved_model.pb: only a model is replaced");
+    return paths_check_target(o->output, o->force, err);
 }
 
 static inlay_status copy_tree(const char *from, const char *to, inlay_error *err);

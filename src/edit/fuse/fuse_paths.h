@@ -2,15 +2,12 @@
 #ifndef EDIT_FUSE_PATHS_H
 #define EDIT_FUSE_PATHS_H
 
-#include "base/file.h"
+#include "edit/paths.h"
 #include "format/shards.h"
 
 /* Refuses a target that is there (unless FORCE and it is a model), and one that is, holds or lies inside the extractor
  * or a source. */
 inlay_status fuse_check_target(const inlay_fuse_options *o, const shard_list *sources, inlay_error *err);
-
-/* INVALID_ARGUMENT when TARGET is, holds or lies inside OTHER, from which it is to be made. */
-inlay_status paths_apart(const char *target, const char *other, inlay_error *err);
 
 /* Copies what is in the SavedModel folder FROM to TO, but for the graph, the variables and the fingerprint, which are
  * written anew. INVALID_ARGUMENT for symbolic links: they may lead out of the model. */

@@ -1,0 +1,171 @@
+#include "edit/convert/convert_model.h"
+
+#include "base/alloc.h"
+#include "edit/convert/graph_form.h"
+#include "edit/paths.h"
+#include "format/fingerprint.h"
+
+#include <stdio.h>
+
+typedef struct model_job {
+    const inlay_convert_options *o;
+    const rewrite_options *rewrite;
+    inlay_convert_report *report;
+    saved_model *model;
+    checkpoint *variables; /* NULL: none */
+    bool anew;             /* the variables are written anew */
+    staging stage;
+    progress counted;
+} model_job;
+
+/* ---- what stays is shared with the source */
+
+static inlay_status share_tree(const char *from, const char *to, inlay_error *err) {
+    file_info info;
+    TRY(file_stat(from, true, &info, err));
+    if (!info.is_folder) return file_place(from, to, INLAY_LINK_MOVE, NULL, NULL, err);
+    if (!file_exists(to)) TRY(file_make_folder(to, err));
+    file_names names;
+    TRY(file_list(from, &names, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        char *inner_from = path_join(from, names.names[i]), *inner_to = path_join(to, names.names[i]);
+        status = inner_from && inner_to ? share_tree(inner_from, inner_to, err) : fail_memory(err);
+        mem_free(inner_from);
+        mem_free(inner_to);
+    }
+    file_names_free(&names);
+    return status;
+}
+
+/* What is written here, and not taken over. The manifest of a fused model says where its bytes lie. */
+static bool is_left(const model_job *j, const char *name) {
+    static const char *const always[] = {"saved_model.pb", "saved_model.pbtxt"};
+    static const char *const with_variables[] = {"variables", "fingerprint.pb"};
+    for (size_t i = 0; i < 2; i++)
+        if (strcmp(name, always[i]) == 0 || (j->anew && strcmp(name, with_variables[i]) == 0)) return true;
+    return false;
+}
+
+static inlay_status share_rest(model_job *j, inlay_error *err) {
+    file_names names;
+    TRY(file_list(j->model->folder, &names, err));
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        if (is_left(j, names.names[i])) continue;
+        char *from = path_join(j->model->folder, names.names[i]), *to = path_join(j->stage.path, names.names[i]);
+        status = from && to ? share_tree(from, to, err) : fail_memory(err);
+        mem_free(from);
+        mem_free(to);
+    }
+    file_names_free(&names);
+    return status;
+}
+
+/* ---- what is written */
+
+static inlay_status write_graph(model_job *j, inlay_error *err) {
+    bool text = j->o->form == INLAY_FORM_KEEP ? j->model->is_text : j->o->form == INLAY_FORM_TEXT, lost = false;
+    buffer file = {0};
+    char *path = path_join(j->stage.path, text ? "saved_model.pbtxt" : "saved_model.pb");
+    inlay_status status = path ? INLAY_OK : fail_memory(err);
+    if (status == INLAY_OK && text == j->model->is_text) {
+        status = file_place(j->model->file, path, INLAY_LINK_MOVE, NULL, NULL, err);
+    } else if (status == INLAY_OK) {
+        status = text ? graph_to_text(j->model, j->o->lossy, &lost, &file, err) : graph_to_binary(j->model, &file, err);
+        if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&file), err);
+        j->report->bytes += file.size;
+    }
+    j->report->text = text;
+    if (status == INLAY_OK && lost) log_note(INLAY_LOG_WARNING, "%s: left out what text cannot hold", j->o->output);
+    mem_free(path);
+    buffer_free(&file);
+    return status;
+}
+
+static inlay_status write_variables(model_job *j, inlay_error *err) {
+    rewrite_report written;
+    char *folder = path_join(j->stage.path, "variables"), *prefix = path_join(j->stage.path, "variables/variables");
+    inlay_status status = folder && prefix ? file_make_folder(folder, err) : fail_memory(err);
+    if (status == INLAY_OK)
+        status = checkpoint_rewrite(j->variables, prefix, FILE_DIRECT, j->rewrite, &j->counted, &written, err);
+    if (status == INLAY_OK) convert_report_rewrite(&written, j->report);
+    mem_free(folder);
+    mem_free(prefix);
+    return status;
+}
+
+/* As the source has a fingerprint, of what the model became. TensorFlow makes none where a function's name has no
+ * number, and so there is none then. */
+static inlay_status write_fingerprint(model_job *j, inlay_error *err) {
+    char *old = path_join(j->model->folder, "fingerprint.pb"), *path = path_join(j->stage.path, "fingerprint.pb"),
+         *index_path = path_join(j->stage.path, "variables/variables.index");
+    buffer message = {0};
+    file_map *index = NULL;
+    fingerprint f;
+    inlay_status status = old && path && index_path ? INLAY_OK : fail_memory(err);
+    if (status != INLAY_OK || !file_exists(old)) goto done;
+    TRY_TO(done, file_map_open(index_path, false, &index, err));
+    status = fingerprint_compute(j->model->message, file_map_bytes(index), &f, err);
+    if (status == INLAY_OK) {
+        fingerprint_write(&f, &message);
+        status = buffer_check(&message, err);
+        if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&message), err);
+    } else if (status == INLAY_FAILED_PRECONDITION) {
+        status = INLAY_OK;
+    }
+done:
+    file_map_release(index);
+    buffer_free(&message);
+    mem_free(old);
+    mem_free(path);
+    mem_free(index_path);
+    return status;
+}
+
+/* ---- all of it */
+
+static inlay_status open_source(model_job *j, inlay_error *err) {
+    const inlay_convert_options *o = j->o;
+    TRY(saved_model_open(o->source, false, &j->model, err));
+    char *prefix, *old;
+    TRY(saved_variables_prefix(j->model, &prefix, err));
+    inlay_status status = INLAY_OK;
+    bool asked = o->shards || o->whole || o->slices;
+    if (j->model->has_variables || file_exists(prefix)) status = checkpoint_open(prefix, false, &j->variables, err);
+    mem_free(prefix);
+    if (status != INLAY_OK) return status;
+    if (!j->variables && asked)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, o->source, -1, "has no variables that could be written anew");
+    const bundle *b = j->variables ? checkpoint_bundle(j->variables) : NULL;
+    j->anew = j->variables && (asked || o->form == INLAY_FORM_KEEP || !b || bundle_big_endian(b));
+    old = path_join(j->model->folder, "assets.extra/inlay.json");
+    if (!old) return fail_memory(err);
+    bool fused = file_exists(old);
+    mem_free(old);
+    if (fused)
+        return fail_at(err, INLAY_UNIMPLEMENTED, o->source, -1,
+                       "is a fused model, whose manifest conversions do not rewrite");
+    return INLAY_OK;
+}
+
+inlay_status convert_model(const inlay_convert_options *o, const rewrite_options *rewrite, inlay_convert_report *report,
+                           inlay_error *err) {
+    model_job j = {.o = o, .rewrite = rewrite, .report = report};
+    inlay_status status;
+    TRY_TO(done, open_source(&j, err));
+    TRY_TO(done, paths_apart(o->output, o->source, err));
+    TRY_TO(done, paths_check_target(o->output, o->force, err));
+    progress_start(&j.counted, o->progress, o->progress_user, "converting", j.anew ? checkpoint_bytes(j.variables) : 0);
+    TRY_TO(done, staging_begin(o->output, &j.stage, err));
+    TRY_TO(done, share_rest(&j, err));
+    TRY_TO(done, write_graph(&j, err));
+    if (j.anew) TRY_TO(done, write_variables(&j, err));
+    if (j.anew) TRY_TO(done, write_fingerprint(&j, err));
+    TRY_TO(done, staging_commit(&j.stage, o->force, NULL, err));
+done:
+    staging_abandon(&j.stage);
+    checkpoint_close(j.variables);
+    saved_model_close(j.model);
+    return status;
+}
