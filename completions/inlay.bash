@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export convert help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap convert help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -20,6 +20,9 @@ _inlay() {
     bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --runs --seconds --threads --tag_set --json" -- "$word")) ;;
     tensors) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--stats --json --threads" -- "$word")) ;;
     export) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --force --json" -- "$word")) ;;
+    rename) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
+    drop) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
+    swap) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --text --binary --lossy --force --json" -- "$word")) ;;
     esac
 }

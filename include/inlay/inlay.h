@@ -9,6 +9,7 @@
  *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
  *   inlay_defuse_                  take a fused model apart
  *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
+ *   inlay_edit_                    change stored tensors and models, safely and without copying what stays
  *
  * Rules that hold everywhere:
  * - A function that can fail returns an inlay_status and fills *error (which may be NULL) when it is not INLAY_OK.
@@ -408,6 +409,41 @@ typedef struct inlay_convert_report {
  */
 INLAY_API inlay_status inlay_bundle_convert(const inlay_convert_options *options, inlay_convert_report *report,
                                             inlay_error *error);
+/* ---- edits
+ *
+ * Of a SavedModel, a checkpoint (bundle) or a file with a graph, MODEL below. Data bytes are never written in place:
+ * all that an edit changes appears in one rename, and who has the old model open keeps what he opened. A kill, a full
+ * disk or a power cut leaves the model as it was before or as it is after. */
+
+typedef struct inlay_edit_options {
+    size_t size;        /* sizeof, set by inlay_edit_options_init */
+    const char *output; /* where the edited model goes, sharing what stays; NULL: in place of MODEL */
+    bool dry_run;       /* all is made and checked, and nothing put in place */
+    void (*on_change)(void *user, const char *line); /* told what changes; may be NULL */
+    void *change_user;
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_edit_options;
+INLAY_API void inlay_edit_options_init(inlay_edit_options *options);
+
+/* All edits fail with: NOT_FOUND (the model, a key), ABORTED (another edit of it is under way), ALREADY_EXISTS (the
+ * output), FAILED_PRECONDITION (what is asked would leave a model that cannot load), DATA_LOSS, UNIMPLEMENTED (a V1
+ * checkpoint or big-endian data: inlay_bundle_convert first). OPTIONS may be NULL: in place, told to nobody. */
+
+/* Stores the tensor OLD under the key NEW: in the bundle, in the graphs and functions that restore and save it, and in
+ * the checkpoint's object graph. Of a graph without objects its variable, of a frozen graph its node is renamed, too.
+ * ALREADY_EXISTS: there is a NEW. */
+INLAY_API inlay_status inlay_edit_rename(const char *model, const char *old_key, const char *new_key,
+                                         const inlay_edit_options *options, inlay_error *error);
+
+/* Removes the tensors KEYS [n]. FAILED_PRECONDITION names a node that restores one of them. */
+INLAY_API inlay_status inlay_edit_drop(const char *model, const char *const *keys, size_t n,
+                                       const inlay_edit_options *options, inlay_error *error);
+
+/* Gives the tensor KEY the contents of FILE (.npy, or .json for strings), whose dtype must be its own. A new shape is
+ * taken where all that uses the tensor allows it: the rows of a table that is only gathered from. */
+INLAY_API inlay_status inlay_edit_swap(const char *model, const char *key, const char *file,
+                                       const inlay_edit_options *options, inlay_error *error);
 
 /* ---- fuse */
 

@@ -6,12 +6,40 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const command bench_command, convert_command, defuse_command, encode_command, export_command, fuse_command,
-    query_command, run_command, show_command, tensors_command;
+/* One a line, in the order of the overview. */
+/* clang-format off */
+extern const command
+    fuse_command,
+    defuse_command,
+    query_command,
+    encode_command,
+    show_command,
+    run_command,
+    bench_command,
+    tensors_command,
+    export_command,
+    rename_command,
+    drop_command,
+    swap_command,
+    convert_command;
 
-const command *const commands[] = {&fuse_command, &defuse_command, &query_command,   &encode_command, &show_command,
-                                   &run_command,  &bench_command,  &tensors_command, &export_command, &convert_command,
-                                   NULL};
+const command *const commands[] = {
+    &fuse_command,
+    &defuse_command,
+    &query_command,
+    &encode_command,
+    &show_command,
+    &run_command,
+    &bench_command,
+    &tensors_command,
+    &export_command,
+    &rename_command,
+    &drop_command,
+    &swap_command,
+    &convert_command,
+    NULL,
+};
+/* clang-format on */
 
 static const command *find_command(const char *name) {
     for (const command *const *c = commands; *c; c++)

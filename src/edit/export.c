@@ -30,7 +30,7 @@ static export_form form_of(const char *output) {
 /* What TF2 stores beside the variables: how its objects hang together. */
 static bool is_object_graph(const store *s, size_t index) {
     store_tensor t = store_at(s, index);
-    return t.type == INLAY_STRING && bytes_is(t.key, "_CHECKPOINTABLE_OBJECT_GRAPH");
+    return t.type == INLAY_STRING && bytes_is(t.key, BUNDLE_OBJECTS_KEY);
 }
 
 static int compare_indices(const void *a, const void *b) {
@@ -171,7 +171,7 @@ inlay_status export_tensors(const inlay_export_options *options, inlay_export_re
     for (size_t i = 0; i < j.n; i++) total += store_at(j.from, j.indices[i]).size;
     progress_start(&j.report, options->progress, options->progress_user, "exporting", total);
     TRY_TO(done, save(&j, err));
-    if (j.left_out) log_note(INLAY_LOG_INFO, "%s: left out _CHECKPOINTABLE_OBJECT_GRAPH, a string", options->output);
+    if (j.left_out) log_note(INLAY_LOG_INFO, "%s: left out " BUNDLE_OBJECTS_KEY ", a string", options->output);
     if (report) *report = (inlay_export_report){.tensors = j.n, .left_out = j.left_out, .bytes = total};
 done:
     mem_free(j.indices);

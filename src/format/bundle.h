@@ -20,12 +20,16 @@ typedef struct bundle_entry {
 
 typedef struct bundle bundle;
 
+/* The key of the object graph (TrackableObjectGraph, a scalar string) that TF2 stores beside its variables. */
+#define BUNDLE_OBJECTS_KEY "_CHECKPOINTABLE_OBJECT_GRAPH"
+
 /* Opens PREFIX for reading. Nothing is read but the index; data files are mapped (or, with COPY, read) when a tensor of
  * theirs is first asked for. *out is the caller's (bundle_close). Errors: NOT_FOUND (no index), DATA_LOSS (index
  * damaged, or a data file shorter than an entry needs: checked at open for every data file that an entry names). */
 inlay_status bundle_open(const char *prefix, bool copy, bundle **out, inlay_error *err);
 void bundle_close(bundle *b); /* tensors that were read stay valid */
 
+const char *bundle_prefix(const bundle *b);
 int32_t bundle_shards(const bundle *b);
 bool bundle_big_endian(const bundle *b);
 size_t bundle_count(const bundle *b);                         /* tensors, slices not counted */

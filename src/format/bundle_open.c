@@ -247,6 +247,9 @@ void bundle_close(bundle *b) {
     mem_free(b);
 }
 
+const char *bundle_prefix(const bundle *b) {
+    return b->prefix;
+}
 int32_t bundle_shards(const bundle *b) {
     return b->shards;
 }

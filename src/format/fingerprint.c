@@ -1,6 +1,8 @@
 /* What is hashed: tensorflow/cc/saved_model/fingerprinting.cc and core/graph/regularization of TensorFlow 2.21. */
 #include "format/fingerprint.h"
 
+#include "base/file.h"
+
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "proto/message.h"
@@ -330,4 +332,30 @@ const char *fingerprint_text(const fingerprint *f, char text[FINGERPRINT_TEXT]) 
     snprintf(text, FINGERPRINT_TEXT, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64, f->graph, f->signatures,
              f->object_graph, f->checkpoint);
     return text;
+}
+
+inlay_status fingerprint_write_file(const char *folder, bytes saved_model, inlay_error *err) {
+    char *path = path_join(folder, "fingerprint.pb"), *index_path = path_join(folder, "variables/variables.index");
+    file_map *index = NULL;
+    buffer message = {0};
+    fingerprint f;
+    inlay_status status = path && index_path ? INLAY_OK : fail_memory(err);
+    if (status == INLAY_OK && file_exists(index_path)) status = file_map_open(index_path, false, &index, err);
+    if (status != INLAY_OK) goto done;
+    status = fingerprint_compute(saved_model, index ? file_map_bytes(index) : (bytes){0}, &f, err);
+    if (status == INLAY_FAILED_PRECONDITION) {
+        status = INLAY_OK;
+        goto done;
+    }
+    if (status == INLAY_OK) {
+        fingerprint_write(&f, &message);
+        status = buffer_check(&message, err);
+    }
+    if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&message), err);
+done:
+    buffer_free(&message);
+    file_map_release(index);
+    mem_free(path);
+    mem_free(index_path);
+    return status;
 }

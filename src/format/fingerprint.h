@@ -25,6 +25,10 @@ inlay_status fingerprint_compute(bytes saved_model, bytes index, fingerprint *ou
 /* Appends the bytes of a fingerprint.pb. */
 void fingerprint_write(const fingerprint *f, buffer *out);
 
+/* Writes FOLDER/fingerprint.pb for SAVED_MODEL, the bytes of its graph, and its index. Where TensorFlow would make none
+ * there is none. */
+inlay_status fingerprint_write_file(const char *folder, bytes saved_model, inlay_error *err);
+
 /* TensorFlow's "singleprint": graph, signatures, object graph and checkpoint as decimals, joined by '/'. */
 const char *fingerprint_text(const fingerprint *f, char text[FINGERPRINT_TEXT]);
 

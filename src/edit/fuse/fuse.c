@@ -171,35 +171,17 @@ static inlay_status write_graph(fuse_job *j, inlay_error *err) {
     return status;
 }
 
-/* As the extractor has a fingerprint, of the model as it became. TensorFlow makes none where a function's name has no
- * number, and so there is none then. */
+/* As the extractor has a fingerprint, of the model as it became. */
 static inlay_status write_fingerprint(fuse_job *j, inlay_error *err) {
     const saved_model *model = j->extractor.model;
-    const char *old = model && model->folder ? arena_format(&j->a, "%s/fingerprint.pb", model->folder) : "";
-    const char *path = arena_format(&j->a, "%s/fingerprint.pb", j->stage.path);
-    const char *index_path = arena_format(&j->a, "%s.index", j->data.bundle);
-    if (!old || !path || !index_path) return fail_memory(err);
-    if (!*old || !file_exists(old)) return INLAY_OK;
-    file_map *index = NULL;
-    buffer message = {0};
-    fingerprint f;
-    TRY(file_map_open(index_path, false, &index, err));
-    inlay_status status =
-        fingerprint_compute(buffer_bytes(&j->graph), bytes_make(index->data, (size_t)index->size), &f, err);
-    if (status == INLAY_OK) {
-        fingerprint_write(&f, &message);
-        status = buffer_check(&message, err);
-        if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&message), err);
-    } else if (status == INLAY_FAILED_PRECONDITION) {
-        status = INLAY_OK;
-    }
-    buffer_free(&message);
-    file_map_release(index);
-    return status;
+    char *old = model && model->folder ? path_join(model->folder, "fingerprint.pb") : NULL;
+    bool wanted = old && file_exists(old);
+    mem_free(old);
+    return wanted ? fingerprint_write_file(j->stage.path, buffer_bytes(&j->graph), err) : INLAY_OK;
 }
 
 static inlay_status write_model(fuse_job *j, inlay_error *err) {
-    static const char objects_key[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
+    static const char objects_key[] = BUNDLE_OBJECTS_KEY;
     TRY(begin(j, err));
     TRY(fuse_data_write_rows(&j->data, err));
     TRY(check_rows(j, err));

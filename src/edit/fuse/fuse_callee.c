@@ -197,7 +197,7 @@ done:
 
 /* The checkpoint's own object graph, which tf.saved_model.load restores by. */
 static inlay_status read_checkpoint_objects(fuse_extractor *e, arena *a, inlay_error *err) {
-    static const char key[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
+    static const char key[] = BUNDLE_OBJECTS_KEY;
     char *prefix = NULL;
     bundle *b = NULL;
     tensor *value = NULL;

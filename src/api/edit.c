@@ -1,0 +1,33 @@
+#include "edit/tensors.h"
+
+#include <string.h>
+
+void inlay_edit_options_init(inlay_edit_options *options) {
+    *options = (inlay_edit_options){.size = sizeof *options};
+}
+
+/* The caller's options as this version knows them. */
+static inlay_edit_options own(const inlay_edit_options *options) {
+    inlay_edit_options out;
+    inlay_edit_options_init(&out);
+    if (options) memcpy(&out, options, options->size < sizeof out ? options->size : sizeof out);
+    return out;
+}
+
+inlay_status inlay_edit_rename(const char *model, const char *old_key, const char *new_key,
+                               const inlay_edit_options *options, inlay_error *error) {
+    inlay_edit_options o = own(options);
+    return edit_rename(model, old_key, new_key, &o, error);
+}
+
+inlay_status inlay_edit_drop(const char *model, const char *const *keys, size_t n, const inlay_edit_options *options,
+                             inlay_error *error) {
+    inlay_edit_options o = own(options);
+    return edit_drop(model, keys, n, &o, error);
+}
+
+inlay_status inlay_edit_swap(const char *model, const char *key, const char *file, const inlay_edit_options *options,
+                             inlay_error *error) {
+    inlay_edit_options o = own(options);
+    return edit_swap(model, key, file, &o, error);
+}
