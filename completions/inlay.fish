@@ -96,3 +96,8 @@ complete -c inlay -n '__fish_seen_subcommand_from convert' -l binary -d 'write t
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l lossy -d 'leave out of a text what text cannot hold, instead of refusing'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l force -d 'replace a graph\'s file or a model that is there'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l json -d 'print a report as JSON'
+complete -c inlay -n __fish_use_subcommand -a verify -d 'look for damage in a model or checkpoint, and name its cause'
+complete -c inlay -n '__fish_seen_subcommand_from verify' -l fast -d 'look at everything but the data: names, sizes, the index, the graph'
+complete -c inlay -n '__fish_seen_subcommand_from verify' -l json -d 'print the findings as JSON'
+complete -c inlay -n '__fish_seen_subcommand_from verify' -l quiet -d 'leave notes out'
+complete -c inlay -n '__fish_seen_subcommand_from verify' -l threads -r -d 'threads to use (default: one a core)'

@@ -10,6 +10,7 @@
  *   inlay_defuse_                  take a fused model apart
  *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
  *   inlay_edit_                    change stored tensors and models, safely and without copying what stays
+ *   inlay_bundle_                  verify, explain and repair what is stored
  *
  * Rules that hold everywhere:
  * - A function that can fail returns an inlay_status and fills *error (which may be NULL) when it is not INLAY_OK.
@@ -444,6 +445,74 @@ INLAY_API inlay_status inlay_edit_drop(const char *model, const char *const *key
  * taken where all that uses the tensor allows it: the rows of a table that is only gathered from. */
 INLAY_API inlay_status inlay_edit_swap(const char *model, const char *key, const char *file,
                                        const inlay_edit_options *options, inlay_error *error);
+/* ---- verify and repair */
+
+typedef enum inlay_severity {
+    INLAY_FINDING_NOTE = 0,    /* worth knowing; nothing is wrong */
+    INLAY_FINDING_WARNING = 1, /* odd, but the bytes are those that were written */
+    INLAY_FINDING_UNSEEN = 2,  /* could not be looked at */
+    INLAY_FINDING_DAMAGE = 3
+} inlay_severity;
+
+/* The likely cause of a damage. What evidence each of them takes: docs/verify.md. */
+typedef enum inlay_cause {
+    INLAY_CAUSE_UNKNOWN = 0,
+    INLAY_CAUSE_MISSING = 1,          /* a file, a key, a node that something else names */
+    INLAY_CAUSE_TRUNCATED = 2,        /* a file ends too early */
+    INLAY_CAUSE_ZEROED = 3,           /* a hole of zeros */
+    INLAY_CAUSE_OTHER_CHECKPOINT = 4, /* index and data file were not written together */
+    INLAY_CAUSE_BYTE_SWAPPED = 5,     /* the numbers are in the other byte order */
+    INLAY_CAUSE_FLIPPED_BIT = 6,      /* one bit, located */
+    INLAY_CAUSE_SHIFTED = 7,          /* bytes were put in or taken out before it */
+    INLAY_CAUSE_SOURCE_REWRITTEN = 8, /* the .npy that shares its bytes with the model was written again */
+    INLAY_CAUSE_STALE_CHECKSUM = 9    /* what it covers was edited, the checksum was not */
+} inlay_cause;
+INLAY_API const char *inlay_cause_name(inlay_cause cause); /* "flipped bit"; never NULL */
+
+/* One finding. Pointers are valid during the call that tells it. */
+typedef struct inlay_finding {
+    inlay_severity severity;
+    inlay_cause cause;
+    const char *text;        /* one line: what is wrong, and the evidence for the cause */
+    const char *file;        /* path, "" when no one file is concerned */
+    inlay_string key;        /* tensor; empty when none is concerned */
+    const char *node;        /* graph node or function, or "" */
+    int64_t offset, bytes;   /* the damaged range of FILE, as narrow as it is known; -1: none */
+    int64_t first_row, rows; /* the rows of the tensor in it (of the search, for a fused model's rows); -1: none */
+    int bit;                 /* INLAY_CAUSE_FLIPPED_BIT: which bit of the byte at OFFSET, 0 the lowest; else -1 */
+    int64_t shift;           /* INLAY_CAUSE_SHIFTED: the bytes lie so many further back in the file than they should */
+    double false_match;      /* the chance that an unrelated damage would look like this cause; -1: not claimed */
+    bool repairable;         /* inlay_bundle_repair could make the stored checksum fit the bytes */
+    uint32_t stored, calculated; /* the two checksums, unmasked, where they differ; both 0 otherwise */
+} inlay_finding;
+typedef void (*inlay_finding_fn)(void *user, const inlay_finding *finding);
+
+typedef struct inlay_verify_options {
+    size_t size;              /* sizeof, set by inlay_verify_options_init */
+    const char *path;         /* what inlay_store_open takes */
+    bool fast;                /* everything but reading the data */
+    inlay_finding_fn finding; /* told each finding, when all is looked at, in the order of files; may be NULL */
+    void *finding_user;
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_verify_options;
+INLAY_API void inlay_verify_options_init(inlay_verify_options *options);
+
+typedef struct inlay_verify_report {
+    const char *kind; /* "SavedModel", "bundle", "index" (without its data), "V1 checkpoint", "graph" */
+    size_t damages, unseen, warnings, notes; /* findings */
+    size_t files, tensors;                   /* looked at */
+    uint64_t bytes;                          /* whose checksum was verified */
+    uint64_t uncovered;                      /* bytes that no checksum covers */
+    bool has_manifest;
+    double seconds;
+} inlay_verify_report;
+
+/* Looks for damage in a SavedModel, checkpoint or frozen graph: every checksum, on all cores, and whether its parts fit
+ * one another. Writes nothing. INLAY_OK when it could look, whatever it found: sound is damages == 0 && unseen == 0.
+ * Errors: as inlay_store_open when there is nothing to look at. REPORT may be NULL. */
+INLAY_API inlay_status inlay_bundle_verify(const inlay_verify_options *options, inlay_verify_report *report,
+                                           inlay_error *error);
 
 /* ---- fuse */
 

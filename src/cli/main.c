@@ -21,7 +21,7 @@ extern const command
     rename_command,
     drop_command,
     swap_command,
-    convert_command;
+    convert_command, verify_command;
 
 const command *const commands[] = {
     &fuse_command,

@@ -236,30 +236,61 @@ static uint32_t swapped(uint32_t value, bool swap) {
     return swap ? __builtin_bswap32(value) : value;
 }
 
-void bundle_sum_strings(const bundle_entry *entry, bytes data, bool big_endian, strings_sum *out) {
+/* Lengths are summed many at a time. */
+typedef struct lengths_run {
+    uint32_t numbers[1024];
+    size_t count;
+    uint32_t crc;
+} lengths_run;
+
+static void sum_run(lengths_run *run) {
+    run->crc = crc32c(run->crc, run->numbers, run->count * sizeof *run->numbers);
+    run->count = 0;
+}
+
+static void add_length(lengths_run *run, uint64_t length, bool big_endian) {
+    if (length <= UINT32_MAX) {
+        run->numbers[run->count++] = swapped((uint32_t)length, big_endian);
+    } else {
+        sum_run(run);
+        uint64_t wide = big_endian ? __builtin_bswap64(length) : length;
+        run->crc = crc32c(run->crc, &wide, sizeof wide);
+    }
+    if (run->count == sizeof run->numbers / sizeof *run->numbers) sum_run(run);
+}
+
+void bundle_sum_lengths(const bundle_entry *entry, bytes data, bool big_endian, strings_sum *out) {
     *out = (strings_sum){.lengths_canonical = true};
+    lengths_run run = {.count = 0};
     int64_t count = 0;
     shape_elements(&entry->dims, &count);
     size_t at = 0;
     uint64_t total = 0;
     for (int64_t i = 0; i < count; i++) {
         uint64_t length;
-        size_t used = wire_get_varint(data.data + at, data.data + data.size, &length);
+        size_t used = 1;
+        if (at < data.size && data.data[at] < 0x80)
+            length = data.data[at];
+        else
+            used = wire_get_varint(data.data + at, data.data + data.size, &length);
         if (used == 0 || !add_u64(total, length, &total)) return;
-        out->lengths_canonical &= used == wire_varint_size(length);
-        uint32_t narrow = swapped((uint32_t)length, big_endian);
-        uint64_t wide = big_endian ? __builtin_bswap64(length) : length;
-        out->calculated = length <= UINT32_MAX ? crc32c(out->calculated, &narrow, sizeof narrow)
-                                               : crc32c(out->calculated, &wide, sizeof wide);
+        out->lengths_canonical &= used == 1 || used == wire_varint_size(length);
+        add_length(&run, length, big_endian);
         at += used;
     }
+    sum_run(&run);
     if (data.size - at < 4) return;
-    out->lengths_calculated = out->calculated;
+    out->lengths_calculated = run.crc;
     out->lengths_stored = crc32c_unmask(swapped(load_u32(data.data + at), big_endian));
-    out->lengths_sound = out->lengths_stored == out->lengths_calculated;
+    out->lengths_sound = out->lengths_stored == run.crc;
     out->lengths_fit = total == data.size - at - 4;
-    out->calculated = crc32c(out->calculated, data.data + at, data.size - at);
     out->head = at + 4;
+}
+
+void bundle_sum_strings(const bundle_entry *entry, bytes data, bool big_endian, strings_sum *out) {
+    bundle_sum_lengths(entry, data, big_endian, out);
+    if (out->head)
+        out->calculated = crc32c(out->lengths_calculated, data.data + out->head - 4, data.size - out->head + 4);
 }
 
 int64_t bundle_entry_crc_at(const bundle_entry *entry) {

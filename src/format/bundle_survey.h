@@ -48,15 +48,17 @@ const bundle_entry *bundle_survey_find(const bundle_survey *s, bytes key);
 inlay_status bundle_open_part(const char *prefix, const bundle_survey *s, const bool *keep, bundle **out,
                               inlay_error *err);
 
-/* The sum of DATA, stored as ENTRY in the byte order of BIG_ENDIAN, as the bundle's writer made it, for strings over
- * their lengths as numbers. *calculated is it. Of strings *lengths_fit is false when the lengths are cut or longer than
- * the data, and *lengths_sound whether their own checksum is right; *head is where the strings begin. */
+/* What a string tensor ENTRY, stored as DATA, says of itself. */
 typedef struct strings_sum {
-    uint32_t calculated;
-    bool lengths_fit, lengths_sound, lengths_canonical;
+    bool lengths_fit;       /* they are not cut, and the strings after them have as many bytes as they say */
+    bool lengths_sound;     /* their own checksum is right */
+    bool lengths_canonical; /* none takes more bytes than it needs */
     uint32_t lengths_stored, lengths_calculated;
-    uint64_t head;
+    uint64_t head;       /* where the strings begin; 0 when the lengths cannot be read */
+    uint32_t calculated; /* the entry's sum: over the lengths as numbers, their checksum and the strings as stored */
 } strings_sum;
+void bundle_sum_lengths(const bundle_entry *entry, bytes data, bool big_endian,
+                        strings_sum *out); /* all but the last */
 void bundle_sum_strings(const bundle_entry *entry, bytes data, bool big_endian, strings_sum *out);
 
 /* Where the four bytes of ENTRY's masked checksum lie in its value; -1 when it has none (a masked sum of 0). */

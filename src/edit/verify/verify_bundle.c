@@ -1,0 +1,219 @@
+#include "base/alloc.h"
+#include "base/num.h"
+#include "edit/verify/verify_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- the data files that entries name */
+
+static data_file *find_file(const verify_job *j, int32_t id) {
+    for (size_t i = 0; i < j->n_files; i++)
+        if (j->files[i].id == id) return &j->files[i];
+    return NULL;
+}
+
+static bool has_bytes(const bundle_entry *e) {
+    return e->n_slices == 0 && e->size > 0;
+}
+
+static int by_shard(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static inlay_status list_files(verify_job *j, const char *prefix, inlay_error *err) {
+    const bundle_survey *s = j->survey;
+    int32_t *ids = arena_alloc(&j->a, (s->n_entries + 1) * sizeof *ids);
+    if (!ids) return fail_memory(err);
+    size_t n = 0, files = 0;
+    for (size_t i = 0; i < s->n_entries; i++)
+        if (has_bytes(&s->entries[i]) && s->entries[i].shard >= 0 && s->entries[i].shard < s->shards)
+            ids[n++] = s->entries[i].shard;
+    qsort(ids, n, sizeof *ids, by_shard);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || ids[i] != ids[i - 1]) ids[files++] = ids[i];
+    j->files = arena_zalloc(&j->a, files + 1, sizeof *j->files);
+    if (!j->files) return fail_memory(err);
+    for (size_t i = 0; i < files; i++) {
+        char *path = bundle_data_path(prefix, ids[i], s->shards);
+        data_file *f = &j->files[j->n_files++];
+        f->id = ids[i];
+        f->path = path ? arena_strdup(&j->a, path) : NULL;
+        mem_free(path);
+        if (!f->path) return fail_memory(err);
+    }
+    return INLAY_OK;
+}
+
+/* Whether names of data files of PREFIX are about: those of SHARDS in *own, all others in *foreign, one of which is
+ * *shown. */
+static inlay_status count_names(verify_job *j, const char *prefix, size_t *own, size_t *foreign, const char **shown,
+                                inlay_error *err) {
+    char *folder = path_parent(prefix);
+    file_names names = {0};
+    inlay_status status = folder ? file_list(folder, &names, err) : fail_memory(err);
+    const char *base = path_name(prefix);
+    size_t length = strlen(base);
+    *own = *foreign = 0;
+    *shown = "";
+    for (size_t i = 0; i < names.count; i++) {
+        int id, shards, used = 0;
+        if (strncmp(names.names[i], base, length) != 0 ||
+            sscanf(names.names[i] + length, ".data-%d-of-%d%n", &id, &shards, &used) != 2 ||
+            names.names[i][length + (size_t)used])
+            continue;
+        if (shards == j->survey->shards) {
+            ++*own;
+            continue;
+        }
+        ++*foreign;
+        if (!(*shown = arena_strdup(&j->a, names.names[i]))) status = fail_memory(err);
+    }
+    file_names_free(&names);
+    mem_free(folder);
+    return status;
+}
+
+static void missing(verify_job *j, data_file *f, bool index_alone, size_t tensors) {
+    const char *plural = tensors == 1 ? "" : "s";
+    if (index_alone)
+        findings_add(&j->found, INLAY_FINDING_UNSEEN, INLAY_CAUSE_MISSING, f->path,
+                     "the data file is not there: its %zu tensor%s could not be looked at", tensors, plural);
+    else
+        findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_MISSING, f->path,
+                     "the data file is missing, and with it %zu tensor%s", tensors, plural);
+}
+
+static size_t count_tensors(const verify_job *j, int32_t id) {
+    size_t n = 0;
+    for (size_t i = 0; i < j->survey->n_entries; i++)
+        n += has_bytes(&j->survey->entries[i]) && j->survey->entries[i].shard == id;
+    return n;
+}
+
+/* INDEX_ALONE: the index is what was asked for, and its data files may all be elsewhere. */
+static inlay_status open_files(verify_job *j, const char *prefix, bool index_alone, inlay_error *err) {
+    size_t own, foreign, absent = 0;
+    const char *shown;
+    TRY(count_names(j, prefix, &own, &foreign, &shown, err));
+    for (size_t i = 0; i < j->n_files; i++) absent += !file_exists(j->files[i].path);
+    if (foreign && absent)
+        findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_OTHER_CHECKPOINT, j->survey->path,
+                     "the header says %" PRId32 " data file%s, but there are files named like %s: index and data files "
+                     "were not written together",
+                     j->survey->shards, j->survey->shards == 1 ? "" : "s", shown);
+    else if (foreign)
+        findings_add(&j->found, INLAY_FINDING_NOTE, INLAY_CAUSE_UNKNOWN, j->survey->path,
+                     "%zu data file%s not named by the header (%s): left by an edit, or by another checkpoint", foreign,
+                     foreign == 1 ? "" : "s", shown);
+    bool alone = index_alone && own == 0 && foreign == 0;
+    if (alone) j->report.kind = "index";
+    for (size_t i = 0; i < j->n_files; i++) {
+        data_file *f = &j->files[i];
+        inlay_error what;
+        inlay_status status = file_map_open(f->path, false, &f->map, &what);
+        if (status == INLAY_NOT_FOUND)
+            missing(j, f, alone, count_tensors(j, f->id));
+        else if (status != INLAY_OK)
+            findings_add_error(&j->found, f->path, &what);
+        else
+            j->report.files++;
+    }
+    return INLAY_OK;
+}
+
+/* ---- what lies in them */
+
+static inlay_status list_tensors(verify_job *j, inlay_error *err) {
+    const bundle_survey *s = j->survey;
+    j->tensors = arena_zalloc(&j->a, s->n_entries + 1, sizeof *j->tensors);
+    if (!j->tensors) return fail_memory(err);
+    for (size_t i = 0; i < s->n_entries; i++) {
+        const bundle_entry *e = &s->entries[i];
+        checked *t = &j->tensors[j->n_tensors++];
+        t->entry = e;
+        j->report.tensors += !s->is_slice[i];
+        if (!has_bytes(e)) continue;
+        t->file = find_file(j, e->shard);
+        if (!t->file) {
+            findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_UNKNOWN, s->path,
+                         "%s: data file %" PRId32 " of a bundle with %" PRId32, key_shown(&j->found, e->key), e->shard,
+                         s->shards);
+            continue;
+        }
+        t->file->tensors++;
+        if (e->offset + e->size > t->file->end) t->file->end = e->offset + e->size;
+    }
+    return INLAY_OK;
+}
+
+checked *find_checked(const verify_job *j, bytes key) {
+    const bundle_entry *e = j->survey ? bundle_survey_find(j->survey, key) : NULL;
+    return e ? &j->tensors[e - j->survey->entries] : NULL;
+}
+
+static int by_place(const void *a, const void *b) {
+    const checked *x = *(const checked *const *)a, *y = *(const checked *const *)b;
+    if (x->entry->shard != y->entry->shard) return x->entry->shard < y->entry->shard ? -1 : 1;
+    return (x->entry->offset > y->entry->offset) - (x->entry->offset < y->entry->offset);
+}
+
+/* Bytes of data files that no entry covers, and entries that share bytes. */
+static inlay_status verify_layout(verify_job *j, inlay_error *err) {
+    const checked **sorted = arena_alloc(&j->a, (j->n_tensors + 1) * sizeof *sorted);
+    if (!sorted) return fail_memory(err);
+    size_t n = 0;
+    for (size_t i = 0; i < j->n_tensors; i++)
+        if (j->tensors[i].file) sorted[n++] = &j->tensors[i];
+    qsort(sorted, n, sizeof *sorted, by_place);
+    uint64_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        const checked *t = sorted[i];
+        const bundle_entry *e = t->entry;
+        bool first = i == 0 || sorted[i - 1]->file != t->file;
+        if (first) end = 0;
+        if (e->offset > end) {
+            j->report.uncovered += e->offset - end;
+        } else if (e->offset < end) {
+            finding *f =
+                findings_add(&j->found, INLAY_FINDING_WARNING, INLAY_CAUSE_UNKNOWN, t->file->path,
+                             "%s and %s overlap by %" PRIu64 " bytes", key_shown(&j->found, sorted[i - 1]->entry->key),
+                             key_shown(&j->found, e->key), end - e->offset < e->size ? end - e->offset : e->size);
+            f->shown.offset = (int64_t)e->offset;
+            f->shown.bytes = (int64_t)(end - e->offset);
+        }
+        if (e->offset + e->size > end) end = e->offset + e->size;
+        bool last = i + 1 == n || sorted[i + 1]->file != t->file;
+        if (last && t->file->map && t->file->map->size > end) j->report.uncovered += t->file->map->size - end;
+    }
+    return INLAY_OK;
+}
+
+inlay_status verify_bundle(verify_job *j, const char *prefix, bool index_alone, inlay_error *err) {
+    char *path = bundle_index_path(prefix);
+    if (!path || !(j->prefix = mem_strdup(prefix))) {
+        mem_free(path);
+        return fail_memory(err);
+    }
+    inlay_status status = bundle_survey_open(path, &j->survey, err);
+    mem_free(path);
+    TRY(status);
+    j->report.files++;
+    verify_index(j);
+    TRY(list_files(j, prefix, err));
+    TRY(list_tensors(j, err));
+    if (j->survey->is_bundle) TRY(open_files(j, prefix, index_alone, err));
+    for (size_t i = 0; i < j->n_tensors; i++) {
+        checked *t = &j->tensors[i];
+        if (t->file && t->file->map)
+            t->readable =
+                t->entry->offset <= t->file->map->size && t->entry->size <= t->file->map->size - t->entry->offset;
+    }
+    TRY(verify_layout(j, err));
+    TRY(list_chunks(j, err));
+    TRY(verify_data(j, err));
+    verify_blocks(j);
+    return INLAY_OK;
+}
