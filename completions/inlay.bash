@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap convert help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap rows convert verify help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -23,7 +23,9 @@ _inlay() {
     rename) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     drop) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     swap) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
+    rows) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--set --append --labels --ids --delete --tombstone --name --allow-non-finite --out --dry-run --json" -- "$word")) ;;
     convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --text --binary --lossy --force --json" -- "$word")) ;;
+    verify) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--fast --json --quiet --threads" -- "$word")) ;;
     esac
 }
 complete -o default -F _inlay inlay

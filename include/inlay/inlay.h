@@ -445,6 +445,45 @@ INLAY_API inlay_status inlay_edit_drop(const char *model, const char *const *key
  * taken where all that uses the tensor allows it: the rows of a table that is only gathered from. */
 INLAY_API inlay_status inlay_edit_swap(const char *model, const char *key, const char *file,
                                        const inlay_edit_options *options, inlay_error *error);
+
+typedef enum inlay_rows_action {
+    INLAY_ROWS_SET = 0,      /* the rows given replace those from SET_AT on; tombstones among them live again */
+    INLAY_ROWS_APPEND = 1,   /* behind all others */
+    INLAY_ROWS_DELETE = 2,   /* rows behind those deleted get lower numbers */
+    INLAY_ROWS_TOMBSTONE = 3 /* the rows keep their numbers and score minus infinity: they can no longer win */
+} inlay_rows_action;
+
+typedef struct inlay_row_range {
+    int64_t begin, end; /* rows begin … end - 1 */
+} inlay_row_range;
+
+typedef struct inlay_rows_options {
+    size_t size;      /* sizeof, set by inlay_rows_options_init */
+    const char *name; /* of the collection; NULL: "search", or the only one */
+    inlay_rows_action action;
+    const char *rows;         /* SET, APPEND: a file as inlay_fuse takes, of the collection's dimension and dtype */
+    int64_t set_at;           /* SET */
+    const char *labels, *ids; /* APPEND: of the new rows, where the collection has labels or ids; else NULL */
+    const inlay_row_range *ranges; /* [n_ranges] DELETE, TOMBSTONE: in any order, none over another */
+    size_t n_ranges;
+    bool allow_non_finite;
+    inlay_dtype dtype; /* of a file that cannot say it */
+} inlay_rows_options;
+INLAY_API void inlay_rows_options_init(inlay_rows_options *options);
+
+typedef struct inlay_rows_report {
+    int64_t rows, changed;       /* in the collection after the edit; set, appended, deleted, or newly unable to win */
+    size_t chunks, total_chunks; /* written anew; after the edit */
+    uint64_t bytes;              /* of rows in them */
+} inlay_rows_report;
+
+/* Edits the rows of a fused model; norms, labels, graph, signature and manifest follow. Chunks that are not touched
+ * keep their bytes and their keys; one that gets another number of rows gets another key. REPORT may be NULL.
+ * OUT_OF_RANGE: rows that the collection has not got. */
+INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_options *rows,
+                                       const inlay_edit_options *options, inlay_rows_report *report,
+                                       inlay_error *error);
+
 /* ---- verify and repair */
 
 typedef enum inlay_severity {

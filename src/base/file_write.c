@@ -153,9 +153,10 @@ inlay_status file_write_all(const char *path, file_mode mode, bytes data, inlay_
     return status;
 }
 
-/* Copies by the kernel's own means first, which shares extents where the file system can. */
-static inlay_status copy_bytes(int from, int to, uint64_t size, const char *source, const char *target, progress *p,
-                               inlay_error *err) {
+/* Copies SIZE bytes, from FROM_AT on to TO_AT on, by the kernel's own means first, which shares extents where the file
+ * system can. */
+static inlay_status copy_bytes(int from, uint64_t from_at, int to, uint64_t to_at, uint64_t size, const char *source,
+                               const char *target, progress *p, inlay_error *err) {
     uint8_t *step_buffer = NULL;
     inlay_status status = INLAY_OK;
     for (uint64_t done = 0; done < size && status == INLAY_OK;) {
@@ -166,7 +167,7 @@ static inlay_status copy_bytes(int from, int to, uint64_t size, const char *sour
             status = fail_errno(err, fault, target, "write");
             break;
         }
-        off_t in = (off_t)done, out_offset = (off_t)done;
+        off_t in = (off_t)(from_at + done), out_offset = (off_t)(to_at + done);
         ssize_t n = step_buffer ? -1 : copy_file_range(from, &in, to, &out_offset, allowed, 0);
         if (n < 0 && errno == ENOSPC) {
             status = fail_errno(err, errno, target, "write");
@@ -177,17 +178,50 @@ static inlay_status copy_bytes(int from, int to, uint64_t size, const char *sour
                 status = fail_memory(err);
                 break;
             }
-            n = pread(from, step_buffer, allowed, (off_t)done);
+            n = pread(from, step_buffer, allowed, (off_t)(from_at + done));
             if (n < 0) status = fail_errno(err, errno, source, "read");
             if (n == 0)
-                status =
-                    fail_at(err, INLAY_DATA_LOSS, source, (int64_t)done, "the file became shorter while it was copied");
-            if (n > 0) status = write_all(to, target, done, step_buffer, (size_t)n, err);
+                status = fail_at(err, INLAY_DATA_LOSS, source, (int64_t)(from_at + done),
+                                 "the file became shorter while it was copied");
+            if (n > 0) status = write_all(to, target, to_at + done, step_buffer, (size_t)n, err);
         }
         if (n > 0) done += (uint64_t)n;
         if (n > 0 && p && !progress_add(p, (uint64_t)n)) status = progress_check(p, err);
     }
     mem_free(step_buffer);
+    return status;
+}
+
+/* Shares the extents of whole blocks around the bytes; false where the file system cannot. */
+static bool clone_range(file_writer *w, int from, uint64_t offset, uint64_t size, uint64_t *at) {
+    enum { BLOCK = 4096 };
+    struct stat info;
+    if (size < BLOCK || fstat(from, &info) != 0) return false;
+    uint64_t end = (offset + size + BLOCK - 1) / BLOCK * BLOCK;
+    if (end > (uint64_t)info.st_size) end = (uint64_t)info.st_size;
+    struct file_clone_range range = {.src_fd = from,
+                                     .src_offset = offset / BLOCK * BLOCK,
+                                     .src_length = end - offset / BLOCK * BLOCK,
+                                     .dest_offset = (w->flushed + BLOCK - 1) / BLOCK * BLOCK};
+    if (end < offset + size || ioctl(w->fd, FICLONERANGE, &range) != 0) return false;
+    *at = range.dest_offset + offset % BLOCK;
+    w->flushed = range.dest_offset + range.src_length;
+    return true;
+}
+
+inlay_status file_append_range(file_writer *w, const char *source, uint64_t offset, uint64_t size, uint64_t *at,
+                               inlay_error *err) {
+    TRY(flush(w, err));
+    int from = open(source, O_RDONLY | O_CLOEXEC);
+    if (from < 0) return fail_errno(err, errno, source, "open");
+    int fault = fault_check("write", w->path, NULL);
+    inlay_status status = fault ? fail_errno(err, fault, w->path, "write") : INLAY_OK;
+    if (!fault && !clone_range(w, from, offset, size, at)) {
+        *at = w->flushed;
+        status = copy_bytes(from, offset, w->fd, w->flushed, size, source, w->path, NULL, err);
+        if (status == INLAY_OK) w->flushed += size;
+    }
+    close(from);
     return status;
 }
 
@@ -210,7 +244,7 @@ static inlay_status clone_or_copy(const char *source, const char *target, bool m
                          "this file system cannot reflink; use another way of placing shards");
     } else {
         *done = INLAY_LINK_COPY;
-        status = copy_bytes(from, to, (uint64_t)info.st_size, source, target, p, err);
+        status = copy_bytes(from, 0, to, 0, (uint64_t)info.st_size, source, target, p, err);
     }
     close(from);
     if (to >= 0 && close(to) != 0 && status == INLAY_OK) status = fail_errno(err, errno, target, "close");

@@ -21,7 +21,9 @@ extern const command
     rename_command,
     drop_command,
     swap_command,
-    convert_command, verify_command;
+    rows_command,
+    convert_command,
+    verify_command;
 
 const command *const commands[] = {
     &fuse_command,
@@ -36,7 +38,9 @@ const command *const commands[] = {
     &rename_command,
     &drop_command,
     &swap_command,
+    &rows_command,
     &convert_command,
+    &verify_command,
     NULL,
 };
 /* clang-format on */

@@ -1,6 +1,7 @@
 #include "cli/values.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -74,6 +75,8 @@ static void print_hit_row(const inlay_hits *h, size_t i, size_t rank) {
 
 static void print_hits(printer *p, const inlay_hits *h, const char *const *texts) {
     for (size_t q = 0; q < h->n_queries; q++, p->queries++) {
+        size_t n = h->k; /* rows that cannot win (tombstones) come last and are no hits */
+        while (n > 0 && isinf(h->scores[q * h->k + n - 1]) && h->scores[q * h->k + n - 1] < 0) n--;
         if (p->json) {
             printf("%s{", p->queries ? ",\n " : "");
             if (texts) {
@@ -82,7 +85,7 @@ static void print_hits(printer *p, const inlay_hits *h, const char *const *texts
                 printf(", ");
             }
             printf("\"results\": [");
-            for (size_t r = 0; r < h->k; r++) print_hit_json(h, q * h->k + r, r);
+            for (size_t r = 0; r < n; r++) print_hit_json(h, q * h->k + r, r);
             printf("]}");
             continue;
         }
@@ -92,7 +95,7 @@ static void print_hits(printer *p, const inlay_hits *h, const char *const *texts
             putchar('\n');
         }
         printf("rank       score       index%s%s\n", h->ids ? "  id" : "", h->labels ? "  label" : "");
-        for (size_t r = 0; r < h->k; r++) print_hit_row(h, q * h->k + r, r);
+        for (size_t r = 0; r < n; r++) print_hit_row(h, q * h->k + r, r);
     }
 }
 

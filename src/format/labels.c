@@ -167,6 +167,7 @@ inlay_status labels_open(const char *path, progress *p, labels **out, inlay_erro
 void labels_close(labels *l) {
     if (!l) return;
     if (l->release) l->release(l->user);
+    mem_free(l->pieces);
     mem_free(l->path);
     mem_free(l);
 }
@@ -183,12 +184,59 @@ inlay_status labels_changed(const labels *l, inlay_error *err) {
     return fail_at(err, INLAY_FAILED_PRECONDITION, l->path, -1, "changed while it was being read");
 }
 
+inlay_status labels_join(const labels_piece *pieces, size_t n, const char *name, labels **out, inlay_error *err) {
+    labels *l = mem_zalloc(1, sizeof *l);
+    *out = NULL;
+    if (!l) return fail_memory(err);
+    l->path = mem_strdup(name);
+    l->pieces = mem_zalloc(n + 1, sizeof *l->pieces);
+    if (!l->path || !l->pieces) {
+        labels_close(l);
+        return fail_memory(err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const labels_piece *p = &pieces[i];
+        l->pieces[i] = *p;
+        if (!p->strings) l->pieces[i].count = p->file->count;
+        l->count += l->pieces[i].count;
+        if (!p->strings) l->bytes += p->file->bytes;
+        for (int64_t j = 0; p->strings && j < p->count; j++) l->bytes += tensor_string(p->strings, p->first + j).size;
+    }
+    l->n_pieces = n;
+    *out = l;
+    return INLAY_OK;
+}
+
+static inlay_status next_joined(labels_cursor *c, bytes *out, inlay_error *err) {
+    const labels *l = c->of;
+    while (c->piece < l->n_pieces && c->piece_done == l->pieces[c->piece].count) {
+        c->piece++;
+        c->piece_done = 0;
+    }
+    if (c->piece == l->n_pieces) return labels_changed(l, err);
+    const labels_piece *p = &l->pieces[c->piece];
+    if (p->strings) {
+        *out = tensor_string(p->strings, p->first + c->piece_done++);
+        return INLAY_OK;
+    }
+    if (c->piece_done++ == 0) {
+        if (!c->inner && !(c->inner = mem_zalloc(1, sizeof *c->inner))) return fail_memory(err);
+        buffer_free(&c->inner->text);
+        *c->inner = (labels_cursor){.of = p->file};
+    }
+    return labels_next(c->inner, out, err);
+}
+
 inlay_status labels_next(labels_cursor *c, bytes *out, inlay_error *err) {
-    TRY(c->of->is_array ? next_element(c, out, err) : next_line(c, out, err));
+    TRY(c->of->pieces     ? next_joined(c, out, err)
+        : c->of->is_array ? next_element(c, out, err)
+                          : next_line(c, out, err));
     c->done++;
     return INLAY_OK;
 }
 
 void labels_cursor_free(labels_cursor *c) {
     buffer_free(&c->text);
+    if (c->inner) buffer_free(&c->inner->text);
+    mem_free(c->inner);
 }

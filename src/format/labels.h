@@ -22,6 +22,16 @@ inlay_status labels_open_bytes(bytes file, const char *name, void (*release)(voi
                                labels **out, inlay_error *err);
 void labels_close(labels *l); /* NULL is fine */
 
+/* COUNT strings of STRINGS from FIRST on, or (STRINGS NULL) all of FILE. */
+typedef struct labels_piece {
+    const struct inlay_tensor *strings;
+    int64_t first, count;
+    const labels *file;
+} labels_piece;
+
+/* The labels of PIECES [n] one after another; what they name must outlive *out, called NAME in errors. */
+inlay_status labels_join(const labels_piece *pieces, size_t n, const char *name, labels **out, inlay_error *err);
+
 int64_t labels_count(const labels *l);
 uint64_t labels_bytes(const labels *l); /* of all labels together */
 
@@ -31,6 +41,9 @@ typedef struct labels_cursor {
     int64_t done;
     uint64_t at;
     buffer text;
+    size_t piece; /* of joined labels: which, and how much of it is done */
+    int64_t piece_done;
+    struct labels_cursor *inner; /* in a piece that is a file */
 } labels_cursor;
 
 /* The next label, valid until the next call. FAILED_PRECONDITION when the file changed and holds no more. */

@@ -17,6 +17,8 @@ struct labels {
     uint64_t start; /* of the first line, bytes */
     int64_t count;
     uint64_t bytes;
+    labels_piece *pieces; /* of labels that were joined, which have no file */
+    size_t n_pieces;
 };
 
 inlay_status labels_changed(const labels *l, inlay_error *err); /* FAILED_PRECONDITION */

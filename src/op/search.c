@@ -7,6 +7,7 @@ typedef struct search_state {
     search_metric metric;
     size_t n_chunks;
     int64_t *transposed, *first_rows;
+    int64_t *side_input; /* of each chunk, -1: none */
 } search_state;
 
 static inlay_status metric_of(bytes name, search_metric *out, inlay_error *err) {
@@ -22,8 +23,8 @@ static inlay_status metric_of(bytes name, search_metric *out, inlay_error *err) 
 static inlay_status search_prepare(op_node *node, op_setting *s, inlay_error *err) {
     search_state *state = arena_zalloc(s->memory, 1, sizeof *state);
     bytes metric;
-    int64_t chunks, sides;
-    size_t transposed, first_rows;
+    int64_t chunks, sides, next;
+    size_t transposed, first_rows, sided;
     if (!state) return fail_memory(err);
     node->state = state;
     TRY(attr_text(&node->attributes, "metric", &metric, err));
@@ -32,9 +33,13 @@ static inlay_status search_prepare(op_node *node, op_setting *s, inlay_error *er
     TRY(attr_int(&node->attributes, "M", &sides, err));
     TRY(attr_ints(&node->attributes, "transposed", s->memory, &state->transposed, &transposed, err));
     TRY(attr_ints(&node->attributes, "first_rows", s->memory, &state->first_rows, &first_rows, err));
+    TRY(attr_ints(&node->attributes, "sided", s->memory, &state->side_input, &sided, err));
     state->n_chunks = (size_t)chunks;
-    if (chunks < 1 || sides != (state->metric == SEARCH_DOT ? 0 : chunks) || transposed != state->n_chunks ||
-        first_rows != state->n_chunks)
+    if (chunks < 1 || transposed != state->n_chunks || first_rows != state->n_chunks || sided != state->n_chunks)
+        return fail(err, INLAY_INVALID_ARGUMENT, "attributes that do not agree");
+    next = chunks + 2;
+    for (size_t i = 0; i < sided; i++) state->side_input[i] = state->side_input[i] ? next++ : -1;
+    if (next != chunks + 2 + sides || (sides != chunks && state->metric != SEARCH_DOT))
         return fail(err, INLAY_INVALID_ARGUMENT, "attributes that do not agree");
     return INLAY_OK;
 }
@@ -64,8 +69,8 @@ static inlay_status hold_chunk(op_call *c, size_t i, int64_t *dim, held_rows *he
         return fail(err, INLAY_INVALID_ARGUMENT, "chunk %zu has shape %s", i, shape_text(&rows->dims, text));
     *dim = rows->dims.dims[!transposed];
     int64_t count = rows->dims.dims[transposed];
-    if (state->metric != SEARCH_DOT) {
-        TRY(hold(c, 2 + (int)(state->n_chunks + i), held, &side, err));
+    if (state->side_input[i] >= 0) {
+        TRY(hold(c, (int)state->side_input[i], held, &side, err));
         if (side->type != INLAY_FLOAT32 || side->count != count)
             return fail(err, INLAY_INVALID_ARGUMENT, "the side factor of chunk %zu has shape %s, for %lld rows", i,
                         shape_text(&side->dims, text), (long long)count);

@@ -105,9 +105,9 @@ static inlay_status list_sources(search *s, inlay_error *err) {
                                                        .dim = s->dim,
                                                        .stride = size * (chunk->transposed ? count : s->dim),
                                                        .first_row = chunk->first_row,
-                                                       .factor = view->metric == SEARCH_COSINE ? SCAN_TIMES
-                                                                 : view->metric == SEARCH_L2   ? SCAN_MINUS
-                                                                                               : SCAN_PLAIN},
+                                                       .factor = !chunk->side                ? SCAN_PLAIN
+                                                                 : view->metric == SEARCH_L2 ? SCAN_MINUS
+                                                                                             : SCAN_TIMES},
                                               .type = type,
                                               .transposed = chunk->transposed};
         s->has[scan_class_of(type)] = true;

@@ -2,10 +2,10 @@
  * place, which scans the mapped rows and never holds the scores.
  *
  * A chunk: TopKV2(scores, Minimum(k, rows)) and AddV2(Cast(its places, int64), first row), where
- *   scores = [SelectV2(IsNan(s), -inf, s)] of s = product (dot), Mul(product, side) (cosine), Sub(product, side) (l2)
- *   product = [Cast] MatMul([Cast] scaled query, [Cast] ReadVariableOp(rows))
- * Several are merged by ConcatV2, TopKV2 and GatherV2. What a run does not ask for (rows, say) may be missing. What
- * else uses the nodes in between keeps them. */
+ *   scores = [SelectV2(IsNan(s), -inf, s)] of s = product (dot), Mul(product, side) (cosine, dot), Sub(product, side)
+ * (l2) product = [Cast] MatMul([Cast] scaled query, [Cast] ReadVariableOp(rows)) Several are merged by ConcatV2, TopKV2
+ * and GatherV2. What a run does not ask for (rows, say) may be missing. What else uses the nodes in between keeps them.
+ */
 #include "transform/search_chunk.h"
 #include "transform/users.h"
 
@@ -17,6 +17,15 @@ typedef struct found_search {
     graph_edge scores; /* what the new node's outputs stand for; node NULL: nobody asks */
     graph_node *rows;  /* NULL: nobody asks */
 } found_search;
+
+/* Products of a query that is no unit vector are dots, also where a chunk has factors: they exclude rows. */
+static void settle_metric(program *p, found_search *s) {
+    bool all = true;
+    for (size_t i = 0; i < s->n_chunks; i++) all &= s->chunks[i].side != NULL;
+    if (all && match_unit(p, s->chunks[0].scaled, &s->query)) return;
+    for (size_t i = 0; i < s->n_chunks; i++)
+        if (s->chunks[i].metric == SEARCH_COSINE) s->chunks[i].metric = SEARCH_DOT;
+}
 
 static bool match_query(program *p, found_search *s) {
     graph_edge scaled = s->chunks[0].scaled;
@@ -62,6 +71,7 @@ static bool match_distance(program *p, const users *u, found_search *s) {
 
 static bool match_rest(program *p, const users *u, found_search *s) {
     s->scores = (graph_edge){s->top, 0};
+    settle_metric(p, s);
     return agree(s) && match_query(p, s) && (s->chunks[0].metric != SEARCH_L2 || match_distance(p, u, s));
 }
 
@@ -123,16 +133,20 @@ static bool match_single(program *p, op_host *host, const users *u, found_search
 
 static inlay_status set_attributes(program *p, graph_node *n, const found_search *s, inlay_error *err) {
     static const char *const metrics[] = {[SEARCH_COSINE] = "cosine", [SEARCH_DOT] = "dot", [SEARCH_L2] = "l2"};
-    bool dot = s->chunks[0].metric == SEARCH_DOT;
+    size_t sides = 0;
+    for (size_t i = 0; i < s->n_chunks; i++) sides += s->chunks[i].side != NULL;
     buffer b = {0};
     int64_t *numbers = mem_array(s->n_chunks, sizeof *numbers);
     inlay_status status = numbers ? INLAY_OK : fail_memory(err);
     attr_put_int(&b, (int64_t)s->n_chunks);
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "N", &b, err);
-    attr_put_int(&b, dot ? 0 : (int64_t)s->n_chunks);
+    attr_put_int(&b, (int64_t)sides);
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "M", &b, err);
     attr_put_text(&b, bytes_of(metrics[s->chunks[0].metric]));
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "metric", &b, err);
+    for (size_t i = 0; numbers && i < s->n_chunks; i++) numbers[i] = s->chunks[i].side != NULL;
+    if (numbers) attr_put_ints(&b, numbers, s->n_chunks);
+    if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "sided", &b, err);
     for (size_t i = 0; numbers && i < s->n_chunks; i++) numbers[i] = s->chunks[i].transposed;
     if (numbers) attr_put_ints(&b, numbers, s->n_chunks);
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "transposed", &b, err);
@@ -154,7 +168,8 @@ static inlay_status put_search(program *p, const found_search *s, inlay_error *e
     inputs[0] = s->query;
     inputs[1] = s->chunks[0].k;
     for (size_t i = 0; i < s->n_chunks; i++) inputs[count++] = (graph_edge){s->chunks[i].rows, 0};
-    for (size_t i = 0; i < s->n_chunks && s->chunks[i].side; i++) inputs[count++] = (graph_edge){s->chunks[i].side, 0};
+    for (size_t i = 0; i < s->n_chunks; i++)
+        if (s->chunks[i].side) inputs[count++] = (graph_edge){s->chunks[i].side, 0};
     TRY(graph_set_inputs(&p->g, n, inputs, (int)count, err));
     TRY(set_attributes(p, n, s, err));
     if (s->scores.node) TRY(program_redirect(p, s->scores, (graph_edge){n, 0}, err));

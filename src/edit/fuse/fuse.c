@@ -162,6 +162,7 @@ static inlay_status write_graph(fuse_job *j, inlay_error *err) {
                     .chunks = d->chunks,
                     .n_chunks = d->n_chunks,
                     .payload = d->payload,
+                    .payload_variable = d->payload,
                     .payload_type = d->payload_type};
     TRY(fuse_write_graph(&j->extractor, &g, &j->a, &j->graph, &j->checkpoint_objects, err));
     char *path = path_join(j->stage.path, "saved_model.pb");

@@ -89,7 +89,8 @@ static inlay_status add_chunk(fuse_data *d, int32_t shard, uint64_t offset, int6
         TRY(fuse_data_add_variable(d, side, INLAY_FLOAT32, &dims, d->old_shards, file_position(d->small) - size, size,
                                    d->pass.side_crc, err));
     }
-    d->chunks[d->n_chunks++] = (graph_chunk){rows, side, count, first, transposed};
+    d->chunks[d->n_chunks++] =
+        (graph_chunk){.rows = rows, .side = side, .count = count, .first_row = first, .transposed = transposed};
     return INLAY_OK;
 }
 

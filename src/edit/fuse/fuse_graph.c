@@ -54,15 +54,16 @@ search_outputs fuse_put_search(fuse_writer *w, node_writer *nodes, const char *q
         chunks[i].rows = fuse_join(w, ref_prefix, g->chunks[i].rows);
         chunks[i].side = g->chunks[i].side ? fuse_join(w, ref_prefix, g->chunks[i].side) : NULL;
     }
-    return search_graph_put(nodes, &(search_graph){.metric = g->metric,
-                                                   .type = g->type,
-                                                   .chunks = chunks,
-                                                   .n_chunks = g->n_chunks,
-                                                   .guard_nan = g->guard_nan,
-                                                   .query = query,
-                                                   .k = k,
-                                                   .payload = g->payload ? fuse_join(w, ref_prefix, g->payload) : NULL,
-                                                   .payload_type = g->payload_type});
+    return search_graph_put(
+        nodes, &(search_graph){.metric = g->metric,
+                               .type = g->type,
+                               .chunks = chunks,
+                               .n_chunks = g->n_chunks,
+                               .guard_nan = g->guard_nan,
+                               .query = query,
+                               .k = k,
+                               .payload = g->payload ? fuse_join(w, ref_prefix, g->payload_variable) : NULL,
+                               .payload_type = g->payload_type});
 }
 
 static int compare_outputs(const void *a, const void *b) {

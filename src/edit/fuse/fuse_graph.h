@@ -64,7 +64,8 @@ typedef struct fuse_graph {
     size_t n_variables;
     const graph_chunk *chunks; /* rows, side: names of variables instead of references */
     size_t n_chunks;
-    const char *payload; /* name of the variable with "labels" or "ids", and of the output; NULL: none */
+    const char *payload;          /* the output "labels" or "ids"; NULL: none */
+    const char *payload_variable; /* that holds it */
     dtype payload_type;
 } fuse_graph;
 

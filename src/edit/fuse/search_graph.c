@@ -80,10 +80,10 @@ static const char *chunk_scores(node_writer *w, const search_graph *g, size_t i,
                                         &(node_spec){part_name(w, i, "side"), "ReadVariableOp", LIST(c->side), NULL,
                                                      ATTRS(TYPE("dtype", INLAY_FLOAT32))},
                                         "value");
-        scores = binary(w, part_name(w, i, "scores"), g->metric == SEARCH_COSINE ? "Mul" : "Sub", scores, side,
+        scores = binary(w, part_name(w, i, "scores"), g->metric == SEARCH_L2 ? "Sub" : "Mul", scores, side,
                         INLAY_FLOAT32, "z");
     }
-    if (!g->guard_nan) return scores;
+    if (!g->guard_nan && !c->guard) return scores;
     const char *is_nan = unary(w, part_name(w, i, "is_nan"), "IsNan", scores, INLAY_FLOAT32, "y");
     const char *lowest = node_const_f32(w, part_name(w, i, "lowest"), -INFINITY);
     return node_put_ref(w,

@@ -8,9 +8,10 @@
 /* One chunk of rows as the graph sees it: references to the handles of its variables. */
 typedef struct graph_chunk {
     const char *rows; /* [rows, dim], or [dim, rows] when transposed */
-    const char *side; /* [rows] float32; NULL for dot */
+    const char *side; /* [rows] float32; may be NULL for dot: factors of 1, NaN for a tombstone */
     int64_t count, first_row;
     bool transposed;
+    bool guard; /* its NaN scores become minus infinity */
 } graph_chunk;
 
 typedef struct search_graph {
@@ -18,7 +19,7 @@ typedef struct search_graph {
     dtype type; /* of the rows */
     const graph_chunk *chunks;
     size_t n_chunks;
-    bool guard_nan;      /* NaN scores become minus infinity: only for rows that are not finite */
+    bool guard_nan;      /* those of all chunks do: only for rows that are not finite */
     const char *query;   /* reference, float32 [batch, dim] */
     const char *k;       /* reference, int32 scalar */
     const char *payload; /* handle of the variable with labels (strings) or ids (int64); NULL: none */

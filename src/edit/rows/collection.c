@@ -1,9 +1,11 @@
 #include "edit/rows/collection.h"
 
 #include "base/alloc.h"
+#include "base/num.h"
 #include "edit/fuse/fuse_extractor.h"
 #include "edit/rows/graph_nodes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -308,6 +310,22 @@ inlay_status collection_open(const char *path, const char *name, arena *a, colle
     if (bundle_big_endian(c->bundle))
         return fail_at(err, INLAY_UNIMPLEMENTED, c->bundle_prefix, -1, "the variables are big-endian");
     return read_search(c, a, err);
+}
+
+bool collection_is_tombstone(const collection *c, float side) {
+    return c->metric == SEARCH_L2 ? isinf(side) : isnan(side);
+}
+
+inlay_status collection_tombstones(const collection *c, size_t chunk, int64_t *count, inlay_error *err) {
+    const collection_chunk *k = &c->chunks[chunk];
+    tensor *sides;
+    *count = 0;
+    if (!k->factor) return INLAY_OK;
+    TRY(bundle_read(c->bundle, k->factor, &sides, err));
+    for (int64_t i = 0; i < k->count; i++)
+        *count += collection_is_tombstone(c, load_f32(sides->data + (size_t)i * sizeof(float)));
+    tensor_release(sides);
+    return INLAY_OK;
 }
 
 void collection_close(collection *c) {

@@ -50,6 +50,10 @@ typedef struct collection {
 inlay_status collection_open(const char *path, const char *name, arena *a, collection *c, inlay_error *err);
 void collection_close(collection *c);
 
+/* Rows that can no longer win: their factor is NaN, or infinite for l2. *count is their number in CHUNK. */
+bool collection_is_tombstone(const collection *c, float side);
+inlay_status collection_tombstones(const collection *c, size_t chunk, int64_t *count, inlay_error *err);
+
 /* The names of the collections of a metagraph, in the arena. */
 inlay_status collection_names(const saved_model *model, const saved_metagraph *graph, arena *a, const char ***names,
                               size_t *n, inlay_error *err);

@@ -209,6 +209,11 @@ inlay_status defuse_rows(defusing *d, inlay_error *err) {
     if (!names) return fail_memory(err);
     TRY(name_runs(d, &l, names, err));
     for (size_t i = 0; i < l.count; i++) d->report->bytes += l.runs[i].size;
+    for (size_t i = 0; i < d->c.n_chunks; i++) {
+        int64_t dead;
+        TRY(collection_tombstones(&d->c, i, &dead, err));
+        d->report->tombstones += dead;
+    }
     progress_start(&d->report_to, d->o->progress, d->o->progress_user, "writing rows", d->report->bytes);
     for (size_t i = 0, n; i < l.count; i += n) {
         const char *path = arena_format(&d->a, "%s/%s", folder, names[i]);

@@ -1,0 +1,171 @@
+#include "edit/rows/rows_edit.h"
+
+#include "base/alloc.h"
+#include "base/crc32c.h"
+
+#include <stdio.h>
+
+enum { CHUNK_BYTES = 64 << 20, MANY_CHUNKS = 64 };
+
+int64_t chunk_most_rows(const rows_edit *e, int64_t total) {
+    uint64_t row_bytes = rows_row_bytes(&e->c), bytes = CHUNK_BYTES, all = (uint64_t)total * row_bytes;
+    if (all / MANY_CHUNKS > bytes) bytes = all / MANY_CHUNKS + row_bytes;
+    uint64_t rows = bytes / row_bytes, most = INT32_MAX / (uint64_t)e->c.dim;
+    if (rows > most) rows = most;
+    return rows ? (int64_t)rows : 1;
+}
+
+inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err) {
+    *b = (chunk_builder){.e = e, .sided = e->c.metric != SEARCH_DOT};
+    TRY(bundle_edit_data(e->change.bundle, &b->out, &b->shard, err));
+    b->offset = file_position(b->out);
+    if (!e->has_pass) return INLAY_OK;
+    row_pass_begin(&e->pass);
+    b->block_bytes = row_pass_block_bytes(&e->pass, false, 0);
+    return INLAY_OK;
+}
+
+void chunk_free(chunk_builder *b) {
+    buffer_free(&b->sides);
+    buffer_free(&b->blocks);
+    *b = (chunk_builder){0};
+}
+
+static void put_ones(buffer *sides, int64_t n) {
+    float one = 1;
+    for (int64_t i = 0; i < n; i++) buffer_append(sides, &one, sizeof one);
+}
+
+/* Factors of N rows, SIDES or (NULL) ones. For dot they are only kept when a row has one of its own. */
+static inlay_status add_sides(chunk_builder *b, const void *sides, int64_t n, inlay_error *err) {
+    if (sides && !b->sided) {
+        b->sided = true;
+        put_ones(&b->sides, b->count);
+    }
+    if (sides)
+        buffer_append(&b->sides, sides, (size_t)n * sizeof(float));
+    else if (b->sided)
+        put_ones(&b->sides, n);
+    return buffer_check(&b->sides, err);
+}
+
+/* Copies rows [first, first + count) that READER has, in parts; PASS: they are given ones. */
+static inlay_status copy_rows(chunk_builder *b, shard_reader *reader, int64_t first, int64_t count, bool pass,
+                              int64_t global, inlay_error *err) {
+    rows_edit *e = b->e;
+    uint64_t row_bytes = rows_row_bytes(&e->c);
+    int64_t step = row_bytes < ROWS_STEP_BYTES ? (int64_t)(ROWS_STEP_BYTES / row_bytes) : 1;
+    if (pass) { /* blocks are cut within a call */
+        int64_t block = row_pass_block_rows(&e->pass);
+        step = step > block ? step / block * block : block;
+    }
+    if (step > count) step = count;
+    uint8_t *rows = mem_array((size_t)step, (size_t)row_bytes);
+    if (!rows) return fail_memory(err);
+    inlay_status status = INLAY_OK;
+    for (int64_t done = 0; done < count && status == INLAY_OK; done += step) {
+        int64_t n = count - done < step ? count - done : step;
+        size_t size = (size_t)n * (size_t)row_bytes;
+        status = shard_reader_rows(reader, first + done, n, rows, err);
+        if (status == INLAY_OK && pass) status = row_pass_rows(&e->pass, rows, n, global + done, &b->crc, err);
+        if (status == INLAY_OK && !pass) b->crc = crc32c(b->crc, rows, size);
+        if (status == INLAY_OK) status = file_append(b->out, rows, size, err);
+        e->report->bytes += size;
+    }
+    mem_free(rows);
+    return status;
+}
+
+inlay_status chunk_add_old(chunk_builder *b, size_t chunk, int64_t first, int64_t count, inlay_error *err) {
+    rows_edit *e = b->e;
+    const collection_chunk *k = &e->c.chunks[chunk];
+    char *path = bundle_data_path(e->c.bundle_prefix, k->stored->shard, bundle_shards(e->c.bundle));
+    if (!path) return fail_memory(err);
+    shard s = {.form = SHARD_TENSOR,
+               .path = path,
+               .name = path,
+               .rows = k->count,
+               .dim = e->c.dim,
+               .stored = e->c.type,
+               .type = e->c.type,
+               .transposed = k->transposed,
+               .linkable = true,
+               .offset = k->stored->offset,
+               .size = k->stored->size};
+    shard_reader *reader = NULL;
+    tensor *sides = NULL;
+    inlay_status status;
+    TRY_TO(done, shard_reader_open(&s, s.type, &reader, err));
+    if (k->factor) TRY_TO(done, rows_old_sides(e, chunk, &sides, err));
+    TRY_TO(done, add_sides(b, sides ? sides->data + (size_t)first * sizeof(float) : NULL, count, err));
+    TRY_TO(done, copy_rows(b, reader, first, count, false, 0, err));
+    b->count += count;
+    b->guarded |= k->guarded;
+    b->block_bytes = 0;
+done:
+    tensor_release(sides);
+    shard_reader_close(reader);
+    mem_free(path);
+    return status;
+}
+
+inlay_status chunk_add_given(chunk_builder *b, int64_t first, int64_t count, int64_t global, inlay_error *err) {
+    rows_edit *e = b->e;
+    int64_t bad = e->pass.counts.non_finite;
+    buffer_clear(&e->sides);
+    TRY(copy_rows(b, e->reader, first, count, true, global, err));
+    TRY(add_sides(b, e->c.metric == SEARCH_DOT ? NULL : e->sides.data, count, err));
+    b->count += count;
+    b->guarded |= e->pass.counts.non_finite > bad;
+    return INLAY_OK;
+}
+
+/* The chunk for the manifest. */
+static json_t *chunk_json(const chunk_builder *b, const char *key, const char *side) {
+    json_t *chunk = json_pack("{sIsssb}", "rows", (json_int_t)b->count, "key", key, "transposed", 0);
+    bool ok = chunk && (!side || manifest_set(chunk, "side", json_string(side)));
+    const buffer *sums = &b->e->pass.blocks;
+    size_t n = sums->size / sizeof(uint32_t);
+    uint64_t size = (uint64_t)b->count * rows_row_bytes(&b->e->c);
+    if (ok && b->block_bytes && b->block_bytes < size && !sums->failed) {
+        buffer text = {0};
+        for (size_t i = 0; i < n; i++) {
+            uint32_t sum;
+            memcpy(&sum, sums->data + i * sizeof sum, sizeof sum);
+            buffer_format(&text, "%08x", sum);
+        }
+        ok = manifest_set(chunk, "block_bytes", json_integer((json_int_t)b->block_bytes)) &&
+             manifest_set(chunk, "blocks", text.failed ? NULL : json_stringn((const char *)text.data, text.size));
+        buffer_free(&text);
+    }
+    if (ok) return chunk;
+    json_decref(chunk);
+    return NULL;
+}
+
+inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
+    rows_edit *e = b->e;
+    if (b->count == 0) return INLAY_OK;
+    size_t number = e->next_variable++;
+    next_chunk next = {.rows = rows_variable(e, "rows", number, err), .count = b->count, .guarded = b->guarded};
+    if (!next.rows) return INLAY_RESOURCE_EXHAUSTED;
+    shape dims = shape_matrix(b->count, e->c.dim);
+    TRY(rows_put_entry(e, next.rows, e->c.type, &dims, b->shard, b->offset, (uint64_t)b->count * rows_row_bytes(&e->c),
+                       b->crc, err));
+    if (b->sided) {
+        uint64_t offset = file_position(b->out);
+        if (!(next.side = rows_variable(e, "side", number, err))) return INLAY_RESOURCE_EXHAUSTED;
+        TRY(file_append(b->out, b->sides.data, b->sides.size, err));
+        dims = shape_vector(b->count);
+        TRY(rows_put_entry(e, next.side, INLAY_FLOAT32, &dims, b->shard, offset, b->sides.size,
+                           crc32c(0, b->sides.data, b->sides.size), err));
+    }
+    e->graph_changed = true;
+    e->report->chunks++;
+    if (e->manifest) {
+        const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.rows, &e->a),
+                   *side = next.side ? fuse_variable_key(e->c.form, e->c.prefix, next.side, &e->a) : NULL;
+        if (!key || (next.side && !side) || !(next.json = chunk_json(b, key, side))) return fail_memory(err);
+    }
+    return rows_add_chunk(e, &next, err);
+}

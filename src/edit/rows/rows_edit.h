@@ -1,0 +1,90 @@
+/* Between the files that edit the rows of a fused collection. */
+#ifndef EDIT_ROWS_EDIT_H
+#define EDIT_ROWS_EDIT_H
+
+#include "edit/change.h"
+#include "edit/fuse/row_pass.h"
+#include "edit/rows/collection.h"
+#include "format/shards.h"
+
+enum { ROWS_STEP_BYTES = 4 << 20 /* of rows that are held at a time */ };
+
+/* A chunk as it will be; names are those of variables. */
+typedef struct next_chunk {
+    const char *rows, *side;
+    int64_t count;
+    bool transposed, guarded;
+    json_t *json; /* of the manifest, without first_row; NULL: there is no manifest */
+} next_chunk;
+
+typedef struct rows_edit {
+    const inlay_rows_options *o;
+    inlay_rows_report *report;
+    change change;
+    arena a;
+    collection c;
+    json_t *manifest; /* of the collection, borrowed; NULL: none */
+    next_chunk *chunks;
+    size_t n_chunks, capacity;
+    size_t next_variable;
+    bool graph_changed;
+    const char *payload_variable; /* as it will be */
+    row_pass pass;
+    bool has_pass;
+    buffer sides; /* float32 each, of the rows that were passed over */
+    progress progress;
+    shard_list source; /* the rows given */
+    shard_reader *reader;
+} rows_edit;
+
+/* rows_edit.c: what all edits share */
+inlay_status rows_add_chunk(rows_edit *e, const next_chunk *chunk, inlay_error *err);
+inlay_status rows_keep(rows_edit *e, size_t chunk, inlay_error *err); /* it stays as it is */
+inlay_status rows_drop(rows_edit *e, size_t chunk, inlay_error *err); /* its variables go */
+/* A name that no variable has had, "rows_12", for NUMBER = e->next_variable. */
+const char *rows_variable(rows_edit *e, const char *what, size_t number, inlay_error *err);
+inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, const shape *dims, int32_t shard,
+                            uint64_t offset, uint64_t size, uint32_t crc, inlay_error *err);
+/* Opens the file with rows for e->reader: INVALID_ARGUMENT when it does not fit the collection. */
+inlay_status rows_open_source(rows_edit *e, const char *path, inlay_error *err);
+/* The pass over the rows given; their factors go to e->sides. */
+inlay_status rows_begin_pass(rows_edit *e, inlay_error *err);
+/* FAILED_PRECONDITION... INVALID_ARGUMENT when the pass met rows that are not finite and they are not allowed. */
+inlay_status rows_check_finite(const rows_edit *e, inlay_error *err);
+uint64_t rows_row_bytes(const collection *c);
+/* The factors of CHUNK, float32 [count], as stored; held by *out. */
+inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err);
+json_t *rows_old_json(const rows_edit *e, size_t chunk); /* a copy; NULL: none */
+
+/* rows_patch.c */
+inlay_status rows_set(rows_edit *e, inlay_error *err);
+inlay_status rows_tombstone(rows_edit *e, inlay_error *err);
+
+/* rows_build.c: a chunk made of old rows and of given ones. */
+typedef struct chunk_builder {
+    rows_edit *e;
+    file_writer *out;
+    int32_t shard;
+    uint64_t offset;
+    int64_t count;
+    uint32_t crc;
+    buffer sides;
+    bool guarded, sided;
+    buffer blocks; /* hexadecimal sums, while all rows are given ones */
+    uint64_t block_bytes;
+} chunk_builder;
+inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err);
+inlay_status chunk_add_old(chunk_builder *b, size_t chunk, int64_t first, int64_t count, inlay_error *err);
+inlay_status chunk_add_given(chunk_builder *b, int64_t first, int64_t count, int64_t global, inlay_error *err);
+inlay_status chunk_end(chunk_builder *b, inlay_error *err); /* nothing when it is empty */
+void chunk_free(chunk_builder *b);
+int64_t chunk_most_rows(const rows_edit *e, int64_t total); /* of a chunk */
+
+/* rows_append.c, rows_delete.c */
+inlay_status rows_append(rows_edit *e, inlay_error *err);
+inlay_status rows_delete(rows_edit *e, inlay_error *err);
+
+/* rows_payload.c: labels or ids of the rows KEPT (ranges of old rows, by rising row), and those given behind them. */
+inlay_status rows_payload(rows_edit *e, const inlay_row_range *kept, size_t n, inlay_error *err);
+
+#endif

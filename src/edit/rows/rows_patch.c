@@ -1,0 +1,254 @@
+/* Edits that keep every row's number: --set and --tombstone. Checksums follow from the bytes that change alone. */
+#include "edit/rows/rows_edit.h"
+
+#include "base/alloc.h"
+#include "base/crc32c.h"
+#include "base/num.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The sum of what CRC covers when SIZE bytes OLD in it become FRESH and TAIL bytes follow them: sums of equal length
+ * differ by a function of the difference alone, which is linear. */
+static uint32_t patched_crc(uint32_t crc, const uint8_t *old, const uint8_t *fresh, size_t size, uint64_t tail) {
+    return crc ^ crc32c_combine(crc32c(0, old, size) ^ crc32c(0, fresh, size), 0, tail);
+}
+
+/* The same for the manifest's sums of blocks: SIZE bytes at OFFSET of a chunk of TOTAL bytes. */
+static void patch_blocks(json_t *chunk, uint64_t offset, const uint8_t *old, const uint8_t *fresh, uint64_t size,
+                         uint64_t total) {
+    const char *sums = json_string_value(json_object_get(chunk, "blocks"));
+    uint64_t block = (uint64_t)json_integer_value(json_object_get(chunk, "block_bytes"));
+    if (!sums || block == 0 || strlen(sums) != (total + block - 1) / block * 8) return;
+    char *text = mem_strdup(sums);
+    for (uint64_t done = 0; text && done < size;) {
+        uint64_t number = (offset + done) / block, at = (offset + done) % block,
+                 end = total - number * block < block ? total - number * block : block,
+                 n = size - done < end - at ? size - done : end - at;
+        char digits[9] = {0};
+        memcpy(digits, text + number * 8, 8);
+        uint32_t crc = (uint32_t)strtoul(digits, NULL, 16);
+        snprintf(digits, sizeof digits, "%08x", patched_crc(crc, old + done, fresh + done, (size_t)n, end - at - n));
+        memcpy(text + number * 8, digits, 8);
+        done += n;
+    }
+    if (text) json_object_set_new(chunk, "blocks", json_string(text));
+    mem_free(text);
+}
+
+/* A copy of a chunk that is being changed. */
+typedef struct patch {
+    rows_edit *e;
+    const collection_chunk *chunk;
+    const uint8_t *old; /* its bytes */
+    file_writer *out;
+    uint64_t at; /* of its copy in OUT */
+    uint32_t crc;
+    json_t *json;
+} patch;
+
+/* SIZE bytes at OFFSET of the chunk become FRESH. */
+static inlay_status put_bytes(patch *p, uint64_t offset, const uint8_t *fresh, size_t size, inlay_error *err) {
+    uint64_t total = p->chunk->stored->size;
+    p->crc = patched_crc(p->crc, p->old + offset, fresh, size, total - offset - size);
+    patch_blocks(p->json, offset, p->old + offset, fresh, size, total);
+    return file_patch(p->out, p->at + offset, fresh, size, err);
+}
+
+/* Rows [first, first + n) of a chunk in Fortran order: a piece of each of its lines. LINE has room for N elements. */
+static inlay_status put_columns(patch *p, int64_t first, int64_t n, const uint8_t *rows, uint8_t *line,
+                                inlay_error *err) {
+    const collection *c = &p->e->c;
+    size_t element = dtype_size(c->type);
+    for (int64_t j = 0; j < c->dim; j++) {
+        for (int64_t i = 0; i < n; i++)
+            memcpy(line + (size_t)i * element, rows + (size_t)(i * c->dim + j) * element, element);
+        TRY(put_bytes(p, (uint64_t)(j * p->chunk->count + first) * element, line, (size_t)n * element, err));
+    }
+    return INLAY_OK;
+}
+
+/* Given rows [from, from + count) replace those from FIRST on of the chunk. */
+static inlay_status put_rows(patch *p, int64_t from, int64_t first, int64_t count, inlay_error *err) {
+    rows_edit *e = p->e;
+    uint64_t row_bytes = rows_row_bytes(&e->c);
+    int64_t step = row_bytes < ROWS_STEP_BYTES ? (int64_t)(ROWS_STEP_BYTES / row_bytes) : 1;
+    if (step > count) step = count;
+    size_t most;
+    uint8_t *rows = mul_size((size_t)step, (size_t)row_bytes, &most) ? mem_array(2, most) : NULL;
+    if (!rows) return fail_memory(err);
+    inlay_status status = INLAY_OK;
+    for (int64_t done = 0; done < count && status == INLAY_OK; done += step) {
+        int64_t n = count - done < step ? count - done : step;
+        uint32_t ignored = 0;
+        status = shard_reader_rows(e->reader, from + done, n, rows, err);
+        row_pass_begin(&e->pass);
+        if (status == INLAY_OK) status = row_pass_rows(&e->pass, rows, n, from + done, &ignored, err);
+        if (status != INLAY_OK) break;
+        status = p->chunk->transposed
+                     ? put_columns(p, first + done, n, rows, rows + most, err)
+                     : put_bytes(p, (uint64_t)(first + done) * row_bytes, rows, (size_t)n * (size_t)row_bytes, err);
+    }
+    mem_free(rows);
+    return status;
+}
+
+/* The factors of a chunk with those from FIRST on replaced by FRESH [count]. OLD may be NULL: factors of 1, for dot. */
+static inlay_status write_sides(rows_edit *e, size_t chunk, const char *name, int64_t first, const float *fresh,
+                                int64_t count, inlay_error *err) {
+    const collection_chunk *k = &e->c.chunks[chunk];
+    size_t size = (size_t)k->count * sizeof(float), part = (size_t)count * sizeof(float);
+    tensor *old = NULL;
+    file_writer *out;
+    int32_t shard;
+    if (k->factor) TRY(rows_old_sides(e, chunk, &old, err));
+    float *sides = mem_array((size_t)k->count, sizeof *sides);
+    inlay_status status = sides ? bundle_edit_data(e->change.bundle, &out, &shard, err) : fail_memory(err);
+    if (status == INLAY_OK) {
+        for (int64_t i = 0; !old && i < k->count; i++) sides[i] = 1;
+        if (old) memcpy(sides, old->data, size);
+        memcpy(sides + first, fresh, part);
+        uint32_t crc = old ? patched_crc(k->factor->crc, old->data + (size_t)first * sizeof(float),
+                                         (const uint8_t *)fresh, part, size - (size_t)first * sizeof(float) - part)
+                           : crc32c(0, sides, size);
+        uint64_t offset = file_position(out);
+        shape dims = shape_vector(k->count);
+        status = file_append(out, sides, size, err);
+        if (status == INLAY_OK) status = rows_put_entry(e, name, INLAY_FLOAT32, &dims, shard, offset, size, crc, err);
+    }
+    mem_free(sides);
+    tensor_release(old);
+    return status;
+}
+
+/* Given rows [from, from + count) replace those from FIRST on of CHUNK. */
+static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count,
+                              inlay_error *err) {
+    const collection_chunk *k = &e->c.chunks[chunk];
+    const bundle_entry *stored = k->stored;
+    patch p = {.e = e, .chunk = k, .crc = stored->crc, .json = rows_old_json(e, chunk)};
+    tensor *old = NULL;
+    int32_t shard;
+    int64_t bad = e->pass.counts.non_finite;
+    char *path = bundle_data_path(e->c.bundle_prefix, stored->shard, bundle_shards(e->c.bundle));
+    inlay_status status = path ? bundle_read(e->c.bundle, stored, &old, err) : fail_memory(err);
+    if (status == INLAY_OK) status = bundle_edit_data(e->change.bundle, &p.out, &shard, err);
+    if (status == INLAY_OK) status = file_append_range(p.out, path, stored->offset, stored->size, &p.at, err);
+    buffer_clear(&e->sides);
+    if (status == INLAY_OK) {
+        p.old = old->data;
+        status = put_rows(&p, from, first, count, err);
+    }
+    if (status == INLAY_OK)
+        status = rows_put_entry(e, k->rows, stored->type, &stored->dims, shard, p.at, stored->size, p.crc, err);
+    /* A chunk with factors for dot has some for tombstones; rows that are set are none. */
+    for (int64_t i = 0; k->factor && e->c.metric == SEARCH_DOT && i < count; i++) {
+        float one = 1;
+        buffer_append(&e->sides, &one, sizeof one);
+    }
+    if (status == INLAY_OK) status = buffer_check(&e->sides, err);
+    if (status == INLAY_OK && k->factor)
+        status = write_sides(e, chunk, k->side, first, (const float *)(void *)e->sides.data, count, err);
+    tensor_release(old);
+    mem_free(path);
+    bool guarded = k->guarded || e->pass.counts.non_finite > bad;
+    e->graph_changed |= guarded != k->guarded;
+    e->report->chunks++;
+    e->report->bytes += stored->size;
+    next_chunk next = {k->rows, k->side, k->count, k->transposed, guarded, p.json};
+    if (status == INLAY_OK) return rows_add_chunk(e, &next, err);
+    json_decref(p.json);
+    return status;
+}
+
+inlay_status rows_set(rows_edit *e, inlay_error *err) {
+    collection *c = &e->c;
+    int64_t n, begin = e->o->set_at;
+    TRY(rows_open_source(e, e->o->rows, err));
+    n = e->source.rows;
+    if (begin < 0 || begin > c->rows || n > c->rows - begin)
+        return fail_at(err, INLAY_OUT_OF_RANGE, e->source.shards[0].name, -1,
+                       "its %" PRId64 " rows would replace %" PRId64 ":%" PRId64 ", collection %s has %" PRId64, n,
+                       begin, begin + n, c->name, c->rows);
+    TRY(rows_begin_pass(e, err));
+    for (size_t i = 0; i < c->n_chunks; i++) {
+        const collection_chunk *k = &c->chunks[i];
+        int64_t from = begin > k->first_row ? begin : k->first_row,
+                to = begin + n < k->first_row + k->count ? begin + n : k->first_row + k->count;
+        if (from >= to)
+            TRY(rows_keep(e, i, err));
+        else
+            TRY(set_chunk(e, i, from - begin, from - k->first_row, to - from, err));
+    }
+    e->report->changed = n;
+    change_note(&e->change, "rows %" PRId64 ":%" PRId64 " of %s are replaced, in %zu of %zu chunks", begin, begin + n,
+                c->name, e->report->chunks, c->n_chunks);
+    return rows_check_finite(e, err);
+}
+
+/* ---- tombstones */
+
+/* Marks the rows of CHUNK that the ranges hold in SIDES [count]. Returns how many were none before. */
+static int64_t mark(const rows_edit *e, const collection_chunk *k, float *sides) {
+    float dead = e->c.metric == SEARCH_L2 ? INFINITY : NAN;
+    int64_t fresh = 0;
+    for (size_t i = 0; i < e->o->n_ranges; i++) {
+        const inlay_row_range *r = &e->o->ranges[i];
+        int64_t from = r->begin > k->first_row ? r->begin : k->first_row,
+                to = r->end < k->first_row + k->count ? r->end : k->first_row + k->count;
+        for (int64_t row = from; row < to; row++) {
+            float *side = &sides[row - k->first_row];
+            fresh += !collection_is_tombstone(&e->c, *side);
+            *side = dead;
+        }
+    }
+    return fresh;
+}
+
+static bool touches(const rows_edit *e, const collection_chunk *k) {
+    for (size_t i = 0; i < e->o->n_ranges; i++) {
+        const inlay_row_range *r = &e->o->ranges[i];
+        if (r->begin < r->end && r->begin < k->first_row + k->count && r->end > k->first_row) return true;
+    }
+    return false;
+}
+
+static inlay_status bury_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
+    const collection_chunk *k = &e->c.chunks[chunk];
+    next_chunk next = {k->rows, k->side, k->count, k->transposed, k->guarded, rows_old_json(e, chunk)};
+    tensor *old = NULL;
+    inlay_status status = k->factor ? rows_old_sides(e, chunk, &old, err) : INLAY_OK;
+    float *sides = mem_array((size_t)k->count, sizeof *sides);
+    if (status == INLAY_OK && !sides) status = fail_memory(err);
+    if (status == INLAY_OK) {
+        for (int64_t i = 0; !old && i < k->count; i++) sides[i] = 1;
+        if (old) memcpy(sides, old->data, (size_t)k->count * sizeof *sides);
+        e->report->changed += mark(e, k, sides);
+        if (!next.side) { /* dot: its first tombstone */
+            next.side = rows_variable(e, "side", e->next_variable++, err);
+            if (next.side && next.json) {
+                const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.side, &e->a);
+                manifest_set(next.json, "side", key ? json_string(key) : NULL);
+            }
+        }
+        status = next.side ? write_sides(e, chunk, next.side, 0, sides, k->count, err) : INLAY_RESOURCE_EXHAUSTED;
+    }
+    next.guarded |= e->c.metric != SEARCH_L2;
+    e->graph_changed |= next.guarded != k->guarded || !k->side;
+    e->report->chunks++;
+    mem_free(sides);
+    tensor_release(old);
+    if (status == INLAY_OK) return rows_add_chunk(e, &next, err);
+    json_decref(next.json);
+    return status;
+}
+
+inlay_status rows_tombstone(rows_edit *e, inlay_error *err) {
+    for (size_t i = 0; i < e->c.n_chunks; i++)
+        TRY(touches(e, &e->c.chunks[i]) ? bury_chunk(e, i, err) : rows_keep(e, i, err));
+    change_note(&e->change, "%" PRId64 " row%s of %s can no longer win; all keep their numbers", e->report->changed,
+                e->report->changed == 1 ? "" : "s", e->c.name);
+    return INLAY_OK;
+}
