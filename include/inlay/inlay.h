@@ -553,6 +553,32 @@ typedef struct inlay_verify_report {
 INLAY_API inlay_status inlay_bundle_verify(const inlay_verify_options *options, inlay_verify_report *report,
                                            inlay_error *error);
 
+typedef struct inlay_merge_options {
+    size_t size;                /* sizeof, set by inlay_merge_options_init */
+    const char *const *sources; /* [n_sources] at least two, all checkpoints (bundles) or all SavedModel folders */
+    size_t n_sources;
+    const char *output; /* of checkpoints a prefix, or a folder, as for inlay_bundle_convert; of models a folder */
+    bool first_wins;    /* of a tensor that several have take the first's, instead of refusing */
+    bool force;         /* replace a model; never a checkpoint */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_merge_options;
+INLAY_API void inlay_merge_options_init(inlay_merge_options *options);
+
+typedef struct inlay_merge_report {
+    size_t tensors;
+    int32_t shards;
+    int64_t rows; /* of models */
+} inlay_merge_report;
+
+/* Makes one of several. Checkpoints: one index over the data files of all, which are shared with the sources where the
+ * file system can. Their object graphs (TF2) become one, in which each object is found by the path that it had; the
+ * count of saves is the first's. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS (the output), INVALID_ARGUMENT
+ * (a key that two have, or sources of several kinds), UNIMPLEMENTED (V1 checkpoints: inlay_bundle_convert first),
+ * DATA_LOSS, RESOURCE_EXHAUSTED. */
+INLAY_API inlay_status inlay_bundle_merge(const inlay_merge_options *options, inlay_merge_report *report,
+                                          inlay_error *error);
+
 /* ---- fuse */
 
 typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;

@@ -23,6 +23,7 @@ extern const command
     swap_command,
     rows_command,
     convert_command,
+    merge_command,
     verify_command;
 
 const command *const commands[] = {
@@ -40,6 +41,7 @@ const command *const commands[] = {
     &swap_command,
     &rows_command,
     &convert_command,
+    &merge_command,
     &verify_command,
     NULL,
 };

@@ -30,7 +30,7 @@ static inlay_status add_number(void *ctx, uint64_t value, inlay_error *err) {
         return fail_at(err, INLAY_DATA_LOSS, r->file, -1, "the object graph refers to node %llu of %zu",
                        (unsigned long long)value, r->n);
     r->changed |= r->to[value] != value;
-    r->lost |= r->gone[value];
+    r->lost |= r->gone && r->gone[value];
     wire_put_varint(r->numbers, r->to[value]);
     return INLAY_OK;
 }
@@ -102,7 +102,7 @@ static inlay_status put_graph(renumbering *r, bytes message, buffer *out, inlay_
         bytes key, value;
         TRY(wire_next(&in, &f, &got, err));
         if (!got) break;
-        if (f.number == NODES && node < r->n && r->gone[node++]) continue;
+        if (f.number == NODES && r->gone && node < r->n && r->gone[node++]) continue;
         if (f.number == FUNCTIONS && r->function) {
             TRY(wire_map_entry(&in, &f, &key, &value, err));
             if (bytes_is(key, r->function)) continue;
@@ -112,30 +112,34 @@ static inlay_status put_graph(renumbering *r, bytes message, buffer *out, inlay_
     return buffer_check(out, err);
 }
 
+static inlay_status renumber(renumbering *r, object_kind kind, bytes message, buffer *out, inlay_error *err) {
+    buffer numbers = {0};
+    bool saved = kind == SAVED_OBJECTS;
+    r->paths = saved ? saved_paths : checkpoint_paths;
+    r->n_paths = saved ? sizeof saved_paths / sizeof *saved_paths : sizeof checkpoint_paths / sizeof *checkpoint_paths;
+    r->numbers = &numbers;
+    inlay_status status = put_graph(r, message, out, err);
+    if (status == INLAY_OK) status = buffer_check(&numbers, err);
+    buffer_free(&numbers);
+    return status;
+}
+
+inlay_status object_graph_renumber(bytes message, object_kind kind, const uint64_t *to, size_t n, const char *file,
+                                   buffer *out, inlay_error *err) {
+    renumbering r = {.to = to, .n = n, .file = file};
+    return renumber(&r, kind, message, out, err);
+}
+
 inlay_status object_graph_without(bytes message, object_kind kind, const bool *gone, size_t n, const char *function,
                                   const char *file, buffer *out, inlay_error *err) {
-    buffer numbers = {0};
     uint64_t *to = mem_array(n + 1, sizeof *to), next = 0;
     if (!to) return fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         to[i] = next;
         next += !gone[i];
     }
-    renumbering r = {.paths = saved_paths,
-                     .n_paths = sizeof saved_paths / sizeof *saved_paths,
-                     .gone = gone,
-                     .to = to,
-                     .n = n,
-                     .function = function,
-                     .file = file,
-                     .numbers = &numbers};
-    if (kind == CHECKPOINT_OBJECTS) {
-        r.paths = checkpoint_paths;
-        r.n_paths = sizeof checkpoint_paths / sizeof *checkpoint_paths;
-    }
-    inlay_status status = put_graph(&r, message, out, err);
-    if (status == INLAY_OK) status = buffer_check(&numbers, err);
-    buffer_free(&numbers);
+    renumbering r = {.gone = gone, .to = to, .n = n, .function = function, .file = file};
+    inlay_status status = renumber(&r, kind, message, out, err);
     mem_free(to);
     return status;
 }

@@ -99,4 +99,14 @@ inlay_status bundle_write(const char *prefix, const bundle_item *items, size_t n
  * bundle_open for the parts. On failure the parts are as they were. */
 inlay_status bundle_merge(const char *const *prefixes, size_t n, const char *prefix, bool keep, inlay_error *err);
 
+/* The same with more to say. EXTRA tensors get a data file of their own, the last one, and take the place of what the
+ * parts have under their keys. */
+typedef struct bundle_merge_options {
+    bool keep, first_wins; /* FIRST_WINS: of a tensor in several parts that of the first is taken */
+    const bundle_item *extra;
+    size_t n_extra;
+} bundle_merge_options;
+inlay_status bundle_merge_as(const char *const *prefixes, size_t n, const char *prefix,
+                             const bundle_merge_options *options, inlay_error *err);
+
 #endif

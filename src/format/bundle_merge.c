@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "format/bundle_entry.h"
 #include "format/bundle_private.h"
+#include "format/bundle_slice.h"
 
 #include <inttypes.h>
 
@@ -21,6 +22,7 @@ typedef struct merged_file {
 
 typedef struct merge {
     const char *prefix;
+    const bundle_merge_options *options;
     bundle **parts;
     size_t n_parts;
     arena memory;
@@ -30,6 +32,7 @@ typedef struct merge {
     merged_file *files;
     size_t n_entries, n_files, entry_room, file_room, placed;
     buffer value;
+    bytes *extra_values; /* entries of what is extra */
 } merge;
 
 static inlay_status conflict(const merge *m, size_t part, bytes key, const char *what, inlay_error *err) {
@@ -106,6 +109,22 @@ static inlay_status add_slices(merge *m, size_t part, const bundle_entry *e, mer
     return INLAY_OK;
 }
 
+static bool is_extra(const merge *m, bytes key) {
+    for (size_t i = 0; i < m->options->n_extra; i++)
+        if (bytes_equal(m->options->extra[i].key, key)) return true;
+    return false;
+}
+
+/* Whether KEY is that of a slice whose tensor an earlier part has, when that one is taken. The slices of a part come
+ * before the tensors that they are of. */
+static bool is_slice_of_earlier(const merge *m, bytes key) {
+    if (!m->options->first_wins || key.data[0] != 0) return false;
+    buffer name = {0};
+    bool earlier = slice_key_parse(key, &name, NULL) && map_get(&m->by_key, buffer_bytes(&name), NULL);
+    buffer_free(&name);
+    return earlier;
+}
+
 static inlay_status add_part(merge *m, size_t part, inlay_error *err) {
     const bundle *b = m->parts[part], *first = m->parts[0];
     if (b->big_endian != first->big_endian)
@@ -119,12 +138,18 @@ static inlay_status add_part(merge *m, size_t part, inlay_error *err) {
             (i < b->tensors.count && bytes_compare(b->tensors.entries[i].key, b->slices.entries[j].key) < 0);
         const bundle_entry *e = tensor_first ? &b->tensors.entries[i++] : &b->slices.entries[j++];
         uint64_t known;
-        if (map_get(&m->by_key, e->key, &known))
-            TRY(add_slices(m, part, e, &m->entries[known], err));
-        else
+        if (is_extra(m, e->key) || is_slice_of_earlier(m, e->key)) continue;
+        if (!map_get(&m->by_key, e->key, &known))
             TRY(add_new(m, part, e, err));
+        else if (!m->options->first_wins)
+            TRY(add_slices(m, part, e, &m->entries[known], err));
     }
     return INLAY_OK;
+}
+
+/* Data files of the merged bundle: those of the parts, and one for what is extra. */
+static int32_t merged_shards(const merge *m) {
+    return (int32_t)m->n_files + (m->options->n_extra > 0);
 }
 
 static inlay_status merged_index(merge *m, buffer *out, inlay_error *err) {
@@ -135,8 +160,10 @@ static inlay_status merged_index(merge *m, buffer *out, inlay_error *err) {
     for (size_t i = 0; i < m->n_entries && status == INLAY_OK; i++)
         status = bundle_index_add_raw(x, m->entries[i].key, m->entries[i].value, err);
     const bundle *first = m->parts[0];
-    bundle_header_put(&header, m->n_files ? (int32_t)m->n_files : 1, first->big_endian, first->producer,
-                      first->min_consumer);
+    for (size_t i = 0; i < m->options->n_extra && status == INLAY_OK; i++)
+        status = bundle_index_add_raw(x, m->options->extra[i].key, m->extra_values[i], err);
+    int32_t shards = merged_shards(m);
+    bundle_header_put(&header, shards ? shards : 1, first->big_endian, first->producer, first->min_consumer);
     if (status == INLAY_OK) status = buffer_check(&header, err);
     if (status == INLAY_OK) status = bundle_index_finish_as(x, buffer_bytes(&header), out, err);
     buffer_free(&header);
@@ -152,7 +179,7 @@ static char *old_path(const merge *m, size_t file) {
 }
 
 static char *new_path(const merge *m, size_t file) {
-    return bundle_data_path(m->prefix, (int32_t)file, (int32_t)m->n_files);
+    return bundle_data_path(m->prefix, (int32_t)file, merged_shards(m));
 }
 
 static inlay_status place_file(merge *m, size_t file, bool keep, inlay_error *err) {
@@ -173,14 +200,52 @@ static void remove_quietly(char *path) {
     mem_free(path);
 }
 
-static inlay_status write_merged(merge *m, bool keep, inlay_error *err) {
+static inlay_status append_extra(merge *m, file_writer *w, inlay_error *err) {
+    m->extra_values = arena_zalloc(&m->memory, m->options->n_extra, sizeof *m->extra_values);
+    if (!m->extra_values) return fail_memory(err);
+    for (size_t i = 0; i < m->options->n_extra; i++) {
+        const tensor *t = m->options->extra[i].value;
+        uint64_t offset = file_position(w);
+        uint32_t crc = 0;
+        TRY(bundle_append_tensor(w, t, &crc, err));
+        buffer_clear(&m->value);
+        bundle_entry_put(&m->value, t->type, &t->dims, (int32_t)m->n_files, offset, file_position(w) - offset, crc);
+        TRY(buffer_check(&m->value, err));
+        const char *value = arena_copy(&m->memory, buffer_bytes(&m->value));
+        if (!value) return fail_memory(err);
+        m->extra_values[i] = bytes_make(value, m->value.size);
+    }
+    return INLAY_OK;
+}
+
+/* The data file of what is extra: the one behind those of the parts. */
+static inlay_status write_extra(merge *m, inlay_error *err) {
+    file_writer *w = NULL;
+    char *path = new_path(m, m->n_files);
+    inlay_status status = path ? file_create(path, FILE_ATOMIC, &w, err) : fail_memory(err);
+    if (status == INLAY_OK) {
+        status = append_extra(m, w, err);
+        if (status == INLAY_OK)
+            status = file_commit(w, err);
+        else
+            file_abandon(w);
+        m->placed = m->n_files + 1; /* a commit may fail when the file is there already, but not yet safe */
+    }
+    mem_free(path);
+    return status;
+}
+
+static inlay_status write_merged(merge *m, inlay_error *err) {
+    bool keep = m->options->keep;
     buffer index = {0};
     inlay_status status;
     char *index_path = bundle_index_path(m->prefix);
     if (!index_path) return fail_memory(err);
     if (file_exists(index_path)) TRY_TO(done, fail_at(err, INLAY_ALREADY_EXISTS, index_path, -1, "is there already"));
-    TRY_TO(done, merged_index(m, &index, err));
+    if (m->options->n_extra == 0) TRY_TO(done, merged_index(m, &index, err)); /* before anything is put in place */
     for (size_t i = 0; i < m->n_files; i++) TRY_TO(done, place_file(m, i, keep, err));
+    if (m->options->n_extra) TRY_TO(done, write_extra(m, err));
+    if (m->options->n_extra) TRY_TO(done, merged_index(m, &index, err));
     status = file_write_all(index_path, FILE_ATOMIC, buffer_bytes(&index), err);
     if (status != INLAY_OK) { /* it may be there already, but not yet safe */
         inlay_error ignored;
@@ -211,8 +276,14 @@ static void merge_free(merge *m) {
 }
 
 inlay_status bundle_merge(const char *const *prefixes, size_t n, const char *prefix, bool keep, inlay_error *err) {
+    bundle_merge_options options = {.keep = keep};
+    return bundle_merge_as(prefixes, n, prefix, &options, err);
+}
+
+inlay_status bundle_merge_as(const char *const *prefixes, size_t n, const char *prefix,
+                             const bundle_merge_options *options, inlay_error *err) {
     if (n == 0) return fail(err, INLAY_INVALID_ARGUMENT, "nothing to merge");
-    merge m = {.prefix = prefix, .n_parts = n};
+    merge m = {.prefix = prefix, .options = options, .n_parts = n};
     inlay_status status;
     arena_init(&m.memory, 0);
     m.parts = mem_zalloc(n, sizeof *m.parts);
@@ -221,7 +292,10 @@ inlay_status bundle_merge(const char *const *prefixes, size_t n, const char *pre
         TRY_TO(done, bundle_open(prefixes[i], false, &m.parts[i], err));
         TRY_TO(done, add_part(&m, i, err));
     }
-    TRY_TO(done, write_merged(&m, keep, err));
+    if (options->n_extra && m.parts[0]->big_endian)
+        TRY_TO(done, fail_at(err, INLAY_UNIMPLEMENTED, m.parts[0]->index_path, -1,
+                             "is big-endian; inlay convert makes it little-endian"));
+    TRY_TO(done, write_merged(&m, err));
 done:
     merge_free(&m);
     return status;

@@ -3,8 +3,8 @@
 #include "base/alloc.h"
 #include "edit/convert/convert_model.h"
 #include "edit/convert/graph_form.h"
+#include "edit/convert/output.h"
 #include "edit/paths.h"
-#include "format/checkpoint_state.h"
 #include "format/store.h"
 
 static bool ends_with(const char *text, const char *ending) {
@@ -49,53 +49,11 @@ static inlay_status convert_graph(const inlay_convert_options *o, inlay_convert_
 
 /* ---- a checkpoint */
 
-/* The prefix that the output stands for, on the heap: of a folder the source's name in it. */
-static inlay_status output_prefix(const char *output, const checkpoint *from, bool *in_folder, char **out,
-                                  inlay_error *err) {
-    file_info info;
-    inlay_error none;
-    size_t size = strlen(output);
-    *in_folder = output[size - 1] == '/' || (file_stat(output, true, &info, &none) == INLAY_OK && info.is_folder);
-    *out = *in_folder ? path_join(output, path_name(checkpoint_prefix(from))) : mem_strdup(output);
-    if (!*out) return fail_memory(err);
-    if (!*in_folder && ends_with(output, ".index")) (*out)[size - 6] = 0;
-    return INLAY_OK;
-}
-
-/* The file `checkpoint` of FOLDER names NAME as the latest, behind those that it names already. */
-static inlay_status name_latest(const char *folder, const char *name, inlay_error *err) {
-    arena a;
-    arena_init(&a, 0);
-    checkpoint_state state = {0};
-    file_map *old = NULL;
-    buffer text = {0};
-    inlay_status status = INLAY_OK;
-    char *path = path_join(folder, "checkpoint");
-    if (!path) return fail_memory(err);
-    if (file_exists(path)) {
-        TRY_TO(done, file_map_open(path, true, &old, err));
-        TRY_TO(done, checkpoint_state_parse(file_map_bytes(old), path, &a, &state, err));
-    }
-    const char **all = arena_zalloc(&a, state.count + 1, sizeof *all);
-    if (!all) TRY_TO(done, fail_memory(err));
-    for (size_t i = 0; i < state.count; i++) all[i] = state.all[i];
-    all[state.count] = name;
-    state = (checkpoint_state){.latest = name, .all = all, .count = state.count + 1};
-    TRY_TO(done, checkpoint_state_write(&state, &text, err));
-    TRY_TO(done, file_write_all(path, FILE_ATOMIC, buffer_bytes(&text), err));
-done:
-    file_map_release(old);
-    buffer_free(&text);
-    mem_free(path);
-    arena_free(&a);
-    return status;
-}
-
 static inlay_status write_checkpoint(const inlay_convert_options *o, const rewrite_options *rewrite, checkpoint *from,
                                      inlay_convert_report *report, inlay_error *err) {
     bool in_folder;
     char *prefix;
-    TRY(output_prefix(o->output, from, &in_folder, &prefix, err));
+    TRY(output_prefix(o->output, checkpoint_prefix(from), &in_folder, &prefix, err));
     inlay_status status = INLAY_OK;
     progress counted;
     rewrite_report written;
@@ -103,7 +61,7 @@ static inlay_status write_checkpoint(const inlay_convert_options *o, const rewri
     if (in_folder && !file_exists(o->output)) status = file_make_folder(o->output, err);
     if (status == INLAY_OK) status = checkpoint_rewrite(from, prefix, FILE_ATOMIC, rewrite, &counted, &written, err);
     if (status == INLAY_OK) convert_report_rewrite(&written, report);
-    if (status == INLAY_OK && in_folder) status = name_latest(o->output, path_name(prefix), err);
+    if (status == INLAY_OK && in_folder) status = output_name_latest(o->output, path_name(prefix), err);
     mem_free(prefix);
     return status;
 }
