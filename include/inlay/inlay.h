@@ -486,6 +486,29 @@ INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_optio
 
 /* ---- verify and repair */
 
+typedef struct inlay_signature_edits {
+    size_t size;               /* sizeof, set by inlay_signature_edits_init */
+    const char *tag_set;       /* which metagraph, "serve,gpu"; NULL: the only one, else the one tagged "serve" alone */
+    const char *const *remove; /* [n_remove] NAME; done first, then the others in this order */
+    size_t n_remove;
+    const char *const *rename; /* [n_rename] OLD=NEW */
+    size_t n_rename;
+    const char *const *add; /* [n_add] NAME=FROM: another name for FROM; NAME:in=KEY:TENSOR,...;out=KEY:TENSOR,... */
+    size_t n_add;
+    const char *const *defaults; /* [n_defaults] SIGNATURE.INPUT=VALUE (JSON; bare text for strings; empty: none) */
+    size_t n_defaults;
+    const char *tags; /* "a,b": the metagraph's tags from now on; NULL: as they are */
+} inlay_signature_edits;
+INLAY_API void inlay_signature_edits_init(inlay_signature_edits *edits);
+
+/* Changes what a SavedModel offers: its signatures for sessions and servers, those that tf.saved_model.load shows, and
+ * its tags. No data is touched. Defaults are read by TensorFlow Serving. NOT_FOUND names the signature, input or
+ * tensor; ALREADY_EXISTS: a name or a set of tags that is taken; FAILED_PRECONDITION: no SavedModel, or a search is to
+ * lose the name by which its rows are found; UNIMPLEMENTED: a signature of tensors for a TF2 model, where they are
+ * functions. */
+INLAY_API inlay_status inlay_edit_signatures(const char *model, const inlay_signature_edits *edits,
+                                             const inlay_edit_options *options, inlay_error *error);
+
 typedef enum inlay_severity {
     INLAY_FINDING_NOTE = 0,    /* worth knowing; nothing is wrong */
     INLAY_FINDING_WARNING = 1, /* odd, but the bytes are those that were written */

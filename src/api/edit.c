@@ -1,3 +1,4 @@
+#include "edit/signature.h"
 #include "edit/tensors.h"
 
 #include <string.h>
@@ -30,4 +31,17 @@ inlay_status inlay_edit_swap(const char *model, const char *key, const char *fil
                              inlay_error *error) {
     inlay_edit_options o = own(options);
     return edit_swap(model, key, file, &o, error);
+}
+
+void inlay_signature_edits_init(inlay_signature_edits *edits) {
+    *edits = (inlay_signature_edits){.size = sizeof *edits};
+}
+
+inlay_status inlay_edit_signatures(const char *model, const inlay_signature_edits *edits,
+                                   const inlay_edit_options *options, inlay_error *error) {
+    inlay_edit_options o = own(options);
+    inlay_signature_edits e;
+    inlay_signature_edits_init(&e);
+    memcpy(&e, edits, edits->size < sizeof e ? edits->size : sizeof e);
+    return edit_signatures(model, &e, &o, error);
 }

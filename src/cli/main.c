@@ -24,6 +24,7 @@ extern const command
     rows_command,
     convert_command,
     merge_command,
+    signature_command,
     verify_command;
 
 const command *const commands[] = {
@@ -42,6 +43,7 @@ const command *const commands[] = {
     &rows_command,
     &convert_command,
     &merge_command,
+    &signature_command,
     &verify_command,
     NULL,
 };

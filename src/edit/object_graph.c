@@ -94,22 +94,38 @@ void object_graph_add_child(object_graph *g, int64_t node, int64_t child, const 
     put_child(&g->children[node], child, name);
 }
 
-inlay_status object_graph_change_child(object_graph *g, int64_t node, const char *from, int64_t child, const char *to,
-                                       arena *a, inlay_error *err) {
+/* WITH, a child as a field, or nothing, takes the place of the child FROM. */
+static inlay_status replace_child(object_graph *g, int64_t node, const char *from, const buffer *with, arena *a,
+                                  inlay_error *err) {
     int64_t old_child;
     wire_field at;
     TRY(find_child(g, node, from, &old_child, &at, err));
     if (old_child < 0) return fail_at(err, INLAY_NOT_FOUND, g->file, -1, "the object graph has no child %s", from);
     bytes old = g->nodes[node];
     size_t before = (size_t)(at.whole.data - old.data);
-    buffer changed = {0};
+    buffer changed = {.failed = with->failed};
     buffer_append(&changed, old.data, before);
-    put_child(&changed, child < 0 ? old_child : child, to);
+    buffer_append_bytes(&changed, buffer_bytes(with));
     buffer_append(&changed, at.whole.data + at.whole.size, old.size - before - at.whole.size);
     char *kept = changed.failed ? NULL : arena_copy(a, buffer_bytes(&changed));
     if (kept) g->nodes[node] = bytes_make(kept, changed.size);
     buffer_free(&changed);
     return kept ? INLAY_OK : fail_memory(err);
+}
+
+inlay_status object_graph_change_child(object_graph *g, int64_t node, const char *from, int64_t child, const char *to,
+                                       arena *a, inlay_error *err) {
+    buffer with = {0};
+    if (child < 0) TRY(object_graph_child(g, node, from, &child, err));
+    put_child(&with, child, to);
+    inlay_status status = replace_child(g, node, from, &with, a, err);
+    buffer_free(&with);
+    return status;
+}
+
+inlay_status object_graph_remove_child(object_graph *g, int64_t node, const char *name, arena *a, inlay_error *err) {
+    buffer nothing = {0};
+    return replace_child(g, node, name, &nothing, a, err);
 }
 
 int64_t object_graph_add_node(object_graph *g, const buffer *node) {

@@ -33,6 +33,9 @@ void object_graph_add_child(object_graph *g, int64_t node, int64_t child, const 
 inlay_status object_graph_change_child(object_graph *g, int64_t node, const char *from, int64_t child, const char *to,
                                        arena *a, inlay_error *err);
 
+/* Removes that child. NOT_FOUND when there is none. */
+inlay_status object_graph_remove_child(object_graph *g, int64_t node, const char *name, arena *a, inlay_error *err);
+
 /* Appends a node (a serialized SavedObject or TrackableObject) and returns its number. */
 int64_t object_graph_add_node(object_graph *g, const buffer *node);
 

@@ -194,3 +194,17 @@ def test_every_fault_leaves_nothing_or_all(debug_inlay, tmp_path, source, target
     else:
         pytest.fail("the fault never failed to hit")
     assert number > 8
+
+
+def test_a_fused_model_stays_one(inlay, tmp_path, shards):
+    """Its manifest and its answers follow; apart it gives the rows that went in."""
+    inlay.ok("fuse", "--embeddings", shards, "--labels", tmp_path / "labels.txt", "-o", tmp_path / "m")
+    ask = ("--inputs", f"query={tmp_path}/query.npy", "--k", 3, "--json")
+    want = json.loads(inlay.ok("query", tmp_path / "m", *ask))
+    for i, way in enumerate((("--text",), (), ("--shards", 3), ("--text", "--shards", 2))):
+        inlay.ok("convert", tmp_path / "m", "-o", tmp_path / f"new{i}", *way)
+        assert json.loads(inlay.ok("query", tmp_path / f"new{i}", *ask)) == want
+        inlay.ok("verify", tmp_path / f"new{i}")
+    inlay.ok("defuse", tmp_path / "new1", "-o", tmp_path / "apart")
+    inlay.ok("fuse", "--embeddings", tmp_path / "apart/shards", "--labels", tmp_path / "labels.txt", "-o", tmp_path / "again")
+    assert json.loads(inlay.ok("query", tmp_path / "again", *ask)) == want

@@ -2,10 +2,9 @@
 
 #include "base/alloc.h"
 #include "edit/convert/graph_form.h"
+#include "edit/manifest.h"
 #include "edit/paths.h"
 #include "format/fingerprint.h"
-
-#include <stdio.h>
 
 typedef struct model_job {
     const inlay_convert_options *o;
@@ -14,6 +13,7 @@ typedef struct model_job {
     saved_model *model;
     checkpoint *variables; /* NULL: none */
     bool anew;             /* the variables are written anew */
+    json_t *manifest;      /* NULL: none */
     staging stage;
     progress counted;
 } model_job;
@@ -22,8 +22,8 @@ typedef struct model_job {
 
 static inlay_status share_tree(const char *from, const char *to, inlay_error *err) {
     file_info info;
-    TRY(file_stat(from, true, &info, err));
-    if (!info.is_folder) return file_place(from, to, INLAY_LINK_MOVE, NULL, NULL, err);
+    TRY(file_stat(from, false, &info, err));
+    if (!info.is_folder) return file_share(from, to, err);
     if (!file_exists(to)) TRY(file_make_folder(to, err));
     file_names names;
     TRY(file_list(from, &names, err));
@@ -38,7 +38,7 @@ static inlay_status share_tree(const char *from, const char *to, inlay_error *er
     return status;
 }
 
-/* What is written here, and not taken over. The manifest of a fused model says where its bytes lie. */
+/* What is written here, and not taken over. */
 static bool is_left(const model_job *j, const char *name) {
     static const char *const always[] = {"saved_model.pb", "saved_model.pbtxt"};
     static const char *const with_variables[] = {"variables", "fingerprint.pb"};
@@ -70,7 +70,7 @@ static inlay_status write_graph(model_job *j, inlay_error *err) {
     char *path = path_join(j->stage.path, text ? "saved_model.pbtxt" : "saved_model.pb");
     inlay_status status = path ? INLAY_OK : fail_memory(err);
     if (status == INLAY_OK && text == j->model->is_text) {
-        status = file_place(j->model->file, path, INLAY_LINK_MOVE, NULL, NULL, err);
+        status = file_share(j->model->file, path, err);
     } else if (status == INLAY_OK) {
         status = text ? graph_to_text(j->model, j->o->lossy, &lost, &file, err) : graph_to_binary(j->model, &file, err);
         if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&file), err);
@@ -95,32 +95,29 @@ static inlay_status write_variables(model_job *j, inlay_error *err) {
     return status;
 }
 
-/* As the source has a fingerprint, of what the model became. TensorFlow makes none where a function's name has no
- * number, and so there is none then. */
-static inlay_status write_fingerprint(model_job *j, inlay_error *err) {
-    char *old = path_join(j->model->folder, "fingerprint.pb"), *path = path_join(j->stage.path, "fingerprint.pb"),
-         *index_path = path_join(j->stage.path, "variables/variables.index");
-    buffer message = {0};
-    file_map *index = NULL;
-    fingerprint f;
-    inlay_status status = old && path && index_path ? INLAY_OK : fail_memory(err);
-    if (status != INLAY_OK || !file_exists(old)) goto done;
-    TRY_TO(done, file_map_open(index_path, false, &index, err));
-    status = fingerprint_compute(j->model->message, file_map_bytes(index), &f, err);
-    if (status == INLAY_OK) {
-        fingerprint_write(&f, &message);
-        status = buffer_check(&message, err);
-        if (status == INLAY_OK) status = file_write_all(path, FILE_DIRECT, buffer_bytes(&message), err);
-    } else if (status == INLAY_FAILED_PRECONDITION) {
-        status = INLAY_OK;
-    }
-done:
-    file_map_release(index);
-    buffer_free(&message);
+/* As the source has them: the fingerprint and, of a fused model, the manifest. */
+static inlay_status write_companions(model_job *j, inlay_error *err) {
+    char *old = path_join(j->model->folder, "fingerprint.pb");
+    if (!old) return fail_memory(err);
+    bool has_fingerprint = file_exists(old);
     mem_free(old);
-    mem_free(path);
-    mem_free(index_path);
-    return status;
+    if (j->anew && has_fingerprint) TRY(fingerprint_write_file(j->stage.path, j->model->message, err));
+    if (!j->manifest) return INLAY_OK;
+    json_t *collections = json_object_get(j->manifest, "collections"), *collection, *source;
+    const char *name;
+    size_t i;
+    bool ok = true;
+    if (j->anew) {
+        json_object_foreach(collections, name, collection) {
+            json_array_foreach(json_object_get(collection, "sources"), i, source) {
+                ok &= manifest_set(source, "shard", json_integer(-1));
+                ok &= manifest_set(source, "how", json_string("converted"));
+            }
+        }
+    }
+    if (!ok) return fail_memory(err);
+    manifest_known known = {.folder = j->model->folder, .root = j->manifest};
+    return manifest_write(j->stage.path, collections, j->anew ? NULL : &known, err);
 }
 
 /* ---- all of it */
@@ -128,7 +125,7 @@ done:
 static inlay_status open_source(model_job *j, inlay_error *err) {
     const inlay_convert_options *o = j->o;
     TRY(saved_model_open(o->source, false, &j->model, err));
-    char *prefix, *old;
+    char *prefix;
     TRY(saved_variables_prefix(j->model, &prefix, err));
     inlay_status status = INLAY_OK;
     bool asked = o->shards || o->whole || o->slices;
@@ -139,14 +136,7 @@ static inlay_status open_source(model_job *j, inlay_error *err) {
         return fail_at(err, INLAY_INVALID_ARGUMENT, o->source, -1, "has no variables that could be written anew");
     const bundle *b = j->variables ? checkpoint_bundle(j->variables) : NULL;
     j->anew = j->variables && (asked || o->form == INLAY_FORM_KEEP || !b || bundle_big_endian(b));
-    old = path_join(j->model->folder, "assets.extra/inlay.json");
-    if (!old) return fail_memory(err);
-    bool fused = file_exists(old);
-    mem_free(old);
-    if (fused)
-        return fail_at(err, INLAY_UNIMPLEMENTED, o->source, -1,
-                       "is a fused model, whose manifest conversions do not rewrite");
-    return INLAY_OK;
+    return manifest_read(j->model->folder, &j->manifest, err);
 }
 
 inlay_status convert_model(const inlay_convert_options *o, const rewrite_options *rewrite, inlay_convert_report *report,
@@ -161,11 +151,12 @@ inlay_status convert_model(const inlay_convert_options *o, const rewrite_options
     TRY_TO(done, share_rest(&j, err));
     TRY_TO(done, write_graph(&j, err));
     if (j.anew) TRY_TO(done, write_variables(&j, err));
-    if (j.anew) TRY_TO(done, write_fingerprint(&j, err));
+    TRY_TO(done, write_companions(&j, err));
     TRY_TO(done, staging_commit(&j.stage, o->force, NULL, err));
 done:
     staging_abandon(&j.stage);
     checkpoint_close(j.variables);
     saved_model_close(j.model);
+    json_decref(j.manifest);
     return status;
 }
