@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap rows convert verify help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap rows convert merge signature verify help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -25,6 +25,8 @@ _inlay() {
     swap) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     rows) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--set --append --labels --ids --delete --tombstone --name --allow-non-finite --out --dry-run --json" -- "$word")) ;;
     convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --text --binary --lossy --force --json" -- "$word")) ;;
+    merge) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --first-wins --force --json" -- "$word")) ;;
+    signature) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--rename --remove --add --default --tags --tag-set --out --dry-run --json" -- "$word")) ;;
     verify) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--fast --json --quiet --threads" -- "$word")) ;;
     esac
 }
