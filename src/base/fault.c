@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,11 +32,25 @@ static int fault_from_environment(size_t *size) {
 }
 #endif
 
-int fault_check(const char *operation, const char *path, size_t *size) {
-    if (hook) return hook(hook_user, operation, path, size);
 #ifdef INLAY_FAULTS
-    return fault_from_environment(size);
-#else
-    return 0;
+/* So that a test can do again what was done, or some of it. */
+static void log_operation(const fault_operation *o) {
+    const char *path = getenv("INLAY_FAULT_LOG");
+    FILE *log = path ? fopen(path, "ab") : NULL;
+    if (!log) return;
+    size_t size = o->size ? *o->size : 0;
+    fprintf(log, "%s\t%s\t%s\t%llu\t%zu\t%llu\n", o->name, o->path, o->from ? o->from : "",
+            (unsigned long long)o->offset, size, (unsigned long long)o->from_offset);
+    if (o->data) fwrite(o->data, 1, size, log);
+    fclose(log);
+}
 #endif
+
+int fault_check(const fault_operation *o) {
+    int fault = hook ? hook(hook_user, o->name, o->path, o->size) : 0;
+#ifdef INLAY_FAULTS
+    if (!hook) fault = fault_from_environment(o->size);
+    if (!fault) log_operation(o);
+#endif
+    return fault;
 }

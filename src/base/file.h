@@ -134,6 +134,8 @@ void staging_abandon(staging *s); /* removes the folder; fine after commit or wh
 
 /* file_leftovers.c: removes folders ".NAME.inlay-PID-N" beside the target which nobody has locked. */
 void staging_sweep(const staging *s);
+/* Removes what killed calls left of files beside PREFIX that were to be called PREFIX and anything behind it. */
+void file_sweep(const char *prefix);
 int file_lock_folder(const char *path); /* a descriptor that holds the lock until it is closed; -1 when there is none */
 
 /* The same for a file or folder that is edited: *out is closed by its owner. ABORTED when another editor holds it. */

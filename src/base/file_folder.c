@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 inlay_status file_make_folder(const char *path, inlay_error *err) {
-    int fault = fault_check("mkdir", path, NULL);
+    int fault = fault_check_path("mkdir", path);
     if (fault) return fail_errno(err, fault, path, "make the folder");
     return mkdir(path, 0777) == 0 ? INLAY_OK : fail_errno(err, errno, path, "make the folder");
 }
@@ -18,26 +18,26 @@ inlay_status file_make_folder(const char *path, inlay_error *err) {
 inlay_status file_copy_mode(const char *from, const char *to, inlay_error *err) {
     struct stat info;
     if (stat(from, &info) != 0) return fail_errno(err, errno, from, "look at");
-    int fault = fault_check("chmod", to, NULL);
+    int fault = fault_check_path("chmod", to);
     if (fault) return fail_errno(err, fault, to, "set the permissions of");
     if (chown(to, info.st_uid, info.st_gid) != 0) errno = 0; /* only root may, and need not */
     return chmod(to, info.st_mode & 07777) == 0 ? INLAY_OK : fail_errno(err, errno, to, "set the permissions of");
 }
 
 inlay_status file_remove(const char *path, inlay_error *err) {
-    int fault = fault_check("unlink", path, NULL);
+    int fault = fault_check_path("unlink", path);
     if (fault) return fail_errno(err, fault, path, "remove");
     return unlink(path) == 0 ? INLAY_OK : fail_errno(err, errno, path, "remove");
 }
 
 inlay_status file_rename(const char *from, const char *to, inlay_error *err) {
-    int fault = fault_check("rename", to, NULL);
+    int fault = fault_check(&(fault_operation){.name = "rename", .path = to, .from = from});
     if (fault) return fail_errno(err, fault, to, "rename to");
     return rename(from, to) == 0 ? INLAY_OK : fail_errno(err, errno, to, "rename to");
 }
 
 inlay_status file_sync(const char *path, inlay_error *err) {
-    int fault = fault_check("sync", path, NULL);
+    int fault = fault_check_path("sync", path);
     if (fault) return fail_errno(err, fault, path, "sync");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail_errno(err, errno, path, "open");
@@ -67,7 +67,7 @@ static inlay_status walk(const char *path, visit_fn visit, inlay_error *err) {
 
 static inlay_status remove_one(const char *path, bool is_folder, inlay_error *err) {
     if (!is_folder) return file_remove(path, err);
-    int fault = fault_check("rmdir", path, NULL);
+    int fault = fault_check_path("rmdir", path);
     if (fault) return fail_errno(err, fault, path, "remove");
     return rmdir(path) == 0 ? INLAY_OK : fail_errno(err, errno, path, "remove");
 }
@@ -129,7 +129,8 @@ inlay_status staging_begin(const char *target, staging *out, inlay_error *err) {
 /* renameat2 behind the fault hook. Where the file system lacks its flags (EINVAL), a name that is free is taken by a
  * plain rename, which could at worst replace an empty folder made just then. */
 static int checked_rename(const char *from, const char *to, unsigned flags) {
-    int fault = fault_check("rename", to, NULL);
+    const char *name = flags == RENAME_EXCHANGE ? "exchange" : "rename";
+    int fault = fault_check(&(fault_operation){.name = name, .path = to, .from = from});
     if (!fault && renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) == 0) return 0;
     if (fault) errno = fault;
     if ((errno != EINVAL && errno != ENOSYS) || flags != RENAME_NOREPLACE) return -1;

@@ -29,6 +29,33 @@ int file_lock_folder(const char *path) {
     return -1;
 }
 
+void file_sweep(const char *prefix) {
+    char *folder = path_parent(prefix);
+    file_names names;
+    inlay_error ignored;
+    size_t n = strlen(path_name(prefix));
+    if (!folder || file_list(folder, &names, &ignored) != INLAY_OK) {
+        mem_free(folder);
+        return;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        const char *name = names.names[i], *end = NULL;
+        for (const char *p = name; (p = strstr(p, ".inlay-")); p++) end = p;
+        if (!end || name[0] != '.' || strncmp(name + 1, path_name(prefix), n) != 0) continue;
+        char *model = mem_strdup(name + 1), *path = path_join(folder, name);
+        pid_t maker = 0;
+        if (model && path) {
+            model[end - name - 1] = 0;
+            maker = maker_of(name, model);
+        }
+        if (maker && kill(maker, 0) != 0 && errno == ESRCH) file_remove(path, &ignored);
+        mem_free(model);
+        mem_free(path);
+    }
+    file_names_free(&names);
+    mem_free(folder);
+}
+
 inlay_status file_lock(const char *path, int *out, inlay_error *err) {
     for (;;) {
         struct stat held, there;

@@ -26,26 +26,28 @@ struct file_writer {
 };
 
 static int checked_open(const char *path) {
-    int fault = fault_check("open", path, NULL);
+    int fault = fault_check_path("open", path);
     if (fault) return errno = fault, -1;
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
 static int checked_sync(int fd, const char *path) {
-    int fault = fault_check("sync", path, NULL);
+    int fault = fault_check_path("sync", path);
     if (fault) return errno = fault, -1;
     return fsync(fd);
 }
 
-static inlay_status write_all(int fd, const char *path, uint64_t offset, const uint8_t *data, size_t size,
-                              inlay_error *err) {
+/* PATH is what is written, NAMED what errors call it. */
+static inlay_status write_all(int fd, const char *path, const char *named, uint64_t offset, const uint8_t *data,
+                              size_t size, inlay_error *err) {
     while (size > 0) {
         size_t step = size;
-        int fault = fault_check("write", path, &step);
-        if (fault) return fail_errno(err, fault, path, "write");
+        int fault = fault_check(
+            &(fault_operation){.name = "write", .path = path, .offset = offset, .data = data, .size = &step});
+        if (fault) return fail_errno(err, fault, named, "write");
         ssize_t n = pwrite(fd, data, step, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail_errno(err, errno, path, "write");
+        if (n < 0) return fail_errno(err, errno, named, "write");
         data += n;
         offset += (uint64_t)n;
         size -= (size_t)n;
@@ -89,7 +91,7 @@ inlay_status file_create(const char *path, file_mode mode, file_writer **out, in
 }
 
 static inlay_status flush(file_writer *w, inlay_error *err) {
-    TRY(write_all(w->fd, w->path, w->flushed, w->buffer, w->buffered, err));
+    TRY(write_all(w->fd, w->writing, w->path, w->flushed, w->buffer, w->buffered, err));
     w->flushed += w->buffered;
     w->buffered = 0;
     return INLAY_OK;
@@ -98,7 +100,7 @@ static inlay_status flush(file_writer *w, inlay_error *err) {
 inlay_status file_append(file_writer *w, const void *data, size_t size, inlay_error *err) {
     if (size > BUFFERED - w->buffered) TRY(flush(w, err));
     if (size > BUFFERED) {
-        TRY(write_all(w->fd, w->path, w->flushed, data, size, err));
+        TRY(write_all(w->fd, w->writing, w->path, w->flushed, data, size, err));
         w->flushed += size;
         return INLAY_OK;
     }
@@ -109,7 +111,7 @@ inlay_status file_append(file_writer *w, const void *data, size_t size, inlay_er
 
 inlay_status file_patch(file_writer *w, uint64_t offset, const void *data, size_t size, inlay_error *err) {
     TRY(flush(w, err));
-    return write_all(w->fd, w->path, offset, data, size, err);
+    return write_all(w->fd, w->writing, w->path, offset, data, size, err);
 }
 
 uint64_t file_position(const file_writer *w) {
@@ -128,7 +130,7 @@ inlay_status file_commit(file_writer *w, inlay_error *err) {
     bool atomic = strcmp(w->path, w->writing) != 0;
     char *parent = path_parent(w->path); /* before the rename: behind it nothing may fail that need not */
     inlay_status status = parent ? flush(w, err) : fail_memory(err);
-    if (status == INLAY_OK && atomic && checked_sync(w->fd, w->path) != 0)
+    if (status == INLAY_OK && atomic && checked_sync(w->fd, w->writing) != 0)
         status = fail_errno(err, errno, w->path, "sync");
     if (close(w->fd) != 0 && status == INLAY_OK) status = fail_errno(err, errno, w->path, "close");
     w->fd = -1;
@@ -162,7 +164,12 @@ static inlay_status copy_bytes(int from, uint64_t from_at, int to, uint64_t to_a
     for (uint64_t done = 0; done < size && status == INLAY_OK;) {
         size_t step = size - done > COPY_STEP ? COPY_STEP : (size_t)(size - done);
         size_t allowed = step;
-        int fault = fault_check("write", target, &allowed);
+        int fault = fault_check(&(fault_operation){.name = "copy",
+                                                   .path = target,
+                                                   .from = source,
+                                                   .offset = to_at + done,
+                                                   .from_offset = from_at + done,
+                                                   .size = &allowed});
         if (fault) {
             status = fail_errno(err, fault, target, "write");
             break;
@@ -183,7 +190,7 @@ static inlay_status copy_bytes(int from, uint64_t from_at, int to, uint64_t to_a
             if (n == 0)
                 status = fail_at(err, INLAY_DATA_LOSS, source, (int64_t)(from_at + done),
                                  "the file became shorter while it was copied");
-            if (n > 0) status = write_all(to, target, to_at + done, step_buffer, (size_t)n, err);
+            if (n > 0) status = write_all(to, target, target, to_at + done, step_buffer, (size_t)n, err);
         }
         if (n > 0) done += (uint64_t)n;
         if (n > 0 && p && !progress_add(p, (uint64_t)n)) status = progress_check(p, err);
@@ -214,11 +221,11 @@ inlay_status file_append_range(file_writer *w, const char *source, uint64_t offs
     TRY(flush(w, err));
     int from = open(source, O_RDONLY | O_CLOEXEC);
     if (from < 0) return fail_errno(err, errno, source, "open");
-    int fault = fault_check("write", w->path, NULL);
+    int fault = fault_check_path("clone", w->writing);
     inlay_status status = fault ? fail_errno(err, fault, w->path, "write") : INLAY_OK;
     if (!fault && !clone_range(w, from, offset, size, at)) {
         *at = w->flushed;
-        status = copy_bytes(from, offset, w->fd, w->flushed, size, source, w->path, NULL, err);
+        status = copy_bytes(from, offset, w->fd, w->flushed, size, source, w->writing, NULL, err);
         if (status == INLAY_OK) w->flushed += size;
     }
     close(from);
@@ -253,7 +260,7 @@ static inlay_status clone_or_copy(const char *source, const char *target, bool m
 }
 
 static int checked_link(const char *source, const char *target) {
-    int fault = fault_check("link", target, NULL);
+    int fault = fault_check(&(fault_operation){.name = "link", .path = target, .from = source});
     if (fault) return errno = fault, -1;
     return linkat(AT_FDCWD, source, AT_FDCWD, target, AT_SYMLINK_FOLLOW);
 }
@@ -282,7 +289,7 @@ inlay_status file_place(const char *source, const char *target, inlay_link how, 
 
 /* A symbolic link with the text TEXT, or nothing. */
 static int checked_symlink(const char *text, const char *target) {
-    int fault = fault_check("link", target, NULL);
+    int fault = fault_check(&(fault_operation){.name = "symlink", .path = target, .from = text});
     if (fault) return errno = fault, -1;
     return symlink(text, target);
 }

@@ -115,11 +115,13 @@ static inlay_status begin_checkpoint(change *c, const change_needs *needs, inlay
     c->old = checkpoint_bundle(c->checkpoint);
     if (!c->old) return fail_at(err, INLAY_ABORTED, c->path, -1, "was replaced while it was opened");
     if (!c->options->output && !(c->target = mem_strdup(bundle_prefix(c->old)))) return fail_memory(err);
+    file_sweep(c->target);
     return begin_bundle(c, c->target, FILE_ATOMIC, needs, err);
 }
 
 static inlay_status begin_graph(change *c, inlay_error *err) {
     TRY(lock(c, c->path, err));
+    file_sweep(c->target);
     return saved_model_open(c->path, false, &c->model, err);
 }
 

@@ -361,7 +361,18 @@ static inlay_status put_header(const bundle_edit *e, buffer *out, inlay_error *e
     return status;
 }
 
-static inlay_status write_index(bundle_edit *e, inlay_error *err) {
+/* Whether the file at PATH holds DATA: a write that failed when only its folder could not be synced. */
+static bool is_written(const char *path, bytes data) {
+    file_map *map;
+    inlay_error ignored;
+    if (file_map_open(path, true, &map, &ignored) != INLAY_OK) return false;
+    bool same = bytes_equal(file_map_bytes(map), data);
+    file_map_release(map);
+    return same;
+}
+
+/* *in_place: the new index is there, whatever the result. */
+static inlay_status write_index(bundle_edit *e, bool *in_place, inlay_error *err) {
     bundle_index *index;
     buffer header = {0}, file = {0};
     char *path = bundle_index_path(e->prefix);
@@ -374,6 +385,7 @@ static inlay_status write_index(bundle_edit *e, inlay_error *err) {
     }
     TRY_TO(done, bundle_index_finish_as(index, buffer_bytes(&header), &file, err));
     status = file_write_all(path, e->options.mode, buffer_bytes(&file), err);
+    *in_place = status == INLAY_OK || is_written(path, buffer_bytes(&file));
 done:
     bundle_index_close(index);
     buffer_free(&header);
@@ -423,6 +435,7 @@ void bundle_edit_abandon(bundle_edit *e) {
 
 inlay_status bundle_edit_commit(bundle_edit *e, inlay_error *err) {
     inlay_status status = INLAY_OK;
+    bool in_place = false;
     if (e->data) {
         file_writer *w = e->data;
         e->data = NULL;
@@ -431,13 +444,13 @@ inlay_status bundle_edit_commit(bundle_edit *e, inlay_error *err) {
     }
     TRY_TO(done, share_files(e, err));
     TRY_TO(done, sync_files(e, err));
-    TRY_TO(done, write_index(e, err));
+    status = write_index(e, &in_place, err);
 done:
-    if (status != INLAY_OK) {
+    if (!in_place) {
         bundle_edit_abandon(e);
         return status;
     }
-    if (e->in_place) {
+    if (e->in_place && status == INLAY_OK) {
         inlay_error ignored;
         each_data_file(e->prefix, sweep_one, e, &ignored);
     }

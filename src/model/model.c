@@ -37,7 +37,7 @@ static inlay_status open_session(model *m, const inlay_model_options *o, inlay_e
     return status;
 }
 
-inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
+static inlay_status open_once(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
     inlay_model_options options = {.optimize = true};
     if (given) options = *given;
     *out = NULL;
@@ -62,6 +62,21 @@ inlay_status model_open(const char *path, const inlay_model_options *given, mode
     else
         model_close(m);
     return status;
+}
+
+/* An edit exchanges the model's whole folder: what was opened partly before and partly after it is opened again. */
+inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
+    enum { MOST = 50 };
+    for (int tries = 1;; tries++) {
+        file_info before, after;
+        inlay_error ignored;
+        bool known = file_stat(path, true, &before, &ignored) == INLAY_OK;
+        inlay_status status = open_once(path, given, out, err);
+        known = known && file_stat(path, true, &after, &ignored) == INLAY_OK;
+        if (!known || tries == MOST || file_info_equal(&before, &after)) return status;
+        model_close(*out);
+        *out = NULL;
+    }
 }
 
 void model_close(model *m) {
