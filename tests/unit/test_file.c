@@ -534,7 +534,7 @@ static void a_fault_leaves_the_old_folder_or_the_new(void **state) {
 /* EINVAL is what a file system says that has no flags for rename. */
 static int renames_without_flags(void *user, const char *operation, const char *path, size_t *size) {
     (void)user, (void)path, (void)size;
-    return strcmp(operation, "rename") == 0 ? EINVAL : 0;
+    return strcmp(operation, "rename") == 0 || strcmp(operation, "exchange") == 0 ? EINVAL : 0;
 }
 
 static void a_plain_rename_will_do_where_there_are_no_flags(void **state) {
