@@ -359,3 +359,27 @@ done:
     mem_free(index_path);
     return status;
 }
+
+inlay_status fingerprint_read(bytes data, const char *file, fingerprint *out, inlay_error *err) {
+    *out = (fingerprint){0};
+    uint64_t *const sums[] = {&out->saved_model, &out->graph, &out->signatures, &out->object_graph, &out->checkpoint};
+    wire_reader r = wire_open(data, file, data.data);
+    for (;;) {
+        wire_field f, producer;
+        bool got;
+        TRY(wire_next(&r, &f, &got, err));
+        if (!got) return INLAY_OK;
+        if (f.number >= 1 && f.number <= 5) {
+            TRY(wire_expect(&r, &f, WIRE_VARINT, err));
+            *sums[f.number - 1] = f.value;
+        } else if (f.number == 6) {
+            TRY(wire_expect(&r, &f, WIRE_BYTES, err));
+            TRY(wire_find(f.data, 1, file, &producer, &got, err));
+            if (got) out->producer = (int32_t)producer.value;
+        } else if (f.number == 7) {
+            TRY(wire_expect(&r, &f, WIRE_BYTES, err));
+            size_t n = f.data.size < sizeof out->uuid - 1 ? f.data.size : sizeof out->uuid - 1;
+            memcpy(out->uuid, f.data.data, n);
+        }
+    }
+}

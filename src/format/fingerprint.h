@@ -29,6 +29,9 @@ void fingerprint_write(const fingerprint *f, buffer *out);
  * there is none. */
 inlay_status fingerprint_write_file(const char *folder, bytes saved_model, inlay_error *err);
 
+/* Reads one; FILE is named in errors. DATA_LOSS when it is malformed. */
+inlay_status fingerprint_read(bytes data, const char *file, fingerprint *out, inlay_error *err);
+
 /* TensorFlow's "singleprint": graph, signatures, object graph and checkpoint as decimals, joined by '/'. */
 const char *fingerprint_text(const fingerprint *f, char text[FINGERPRINT_TEXT]);
 

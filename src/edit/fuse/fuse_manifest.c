@@ -53,7 +53,8 @@ static json_t *collection_json(const fuse_data *d) {
     json_t *c =
         json_pack("{sssIsIsssi}", "metric", metrics[d->metric], "rows", (json_int_t)d->rows, "dim",
                   (json_int_t)d->sources->dim, "dtype", dtype_name(d->sources->type), "default_k", (int)d->options->k);
-    bool ok = c && manifest_set(c, "chunks", chunks_json(d)) && manifest_set(c, "sources", sources_json(d));
+    bool ok = c && manifest_set(c, "finite", json_boolean(d->pass.counts.non_finite == 0)) &&
+              manifest_set(c, "chunks", chunks_json(d)) && manifest_set(c, "sources", sources_json(d));
     if (ok && d->payload) ok = manifest_set(c, d->payload, json_pack("{ss}", "key", key_of(d, d->payload)));
     if (ok && d->options->labels)
         ok = manifest_set(json_object_get(c, "labels"), "offsets", json_sprintf("%s.labels", d->prefix));

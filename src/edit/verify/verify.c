@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "edit/fuse/row_pass.h"
 #include "edit/verify/verify_parts.h"
 #include "format/checkpoint_state.h"
 #include "format/checkpoint_v1.h"
@@ -23,6 +24,7 @@ void verify_end(verify_job *j) {
     for (size_t i = 0; i < j->n_files; i++) file_map_release(j->files[i].map);
     for (size_t i = 0; i < j->n_others; i++) file_map_release(j->others[i].map);
     mem_free(j->others);
+    if (j->pass) row_pass_free(j->pass);
     bundle_survey_close(j->survey);
     saved_model_close(j->model);
     json_decref(j->manifest);

@@ -160,6 +160,21 @@ static int by_place(const void *a, const void *b) {
     return (x->entry->offset > y->entry->offset) - (x->entry->offset < y->entry->offset);
 }
 
+/* Bytes [FROM, TO) of data file F, which no entry covers, less those that the manifest does. */
+static void count_gap(verify_job *j, const data_file *f, uint64_t from, uint64_t to) {
+    if (!f->map) return;
+    if (to > f->map->size) to = f->map->size;
+    if (from >= to) return;
+    uint64_t open = to - from;
+    for (size_t i = 0; i < j->n_others; i++) {
+        const other_range *r = &j->others[i];
+        if (strcmp(r->path, f->path) != 0) continue;
+        uint64_t begin = r->offset > from ? r->offset : from, end = r->offset + r->size < to ? r->offset + r->size : to;
+        if (begin < end) open -= end - begin < open ? end - begin : open;
+    }
+    j->report.uncovered += open;
+}
+
 /* Bytes of data files that no entry covers, and entries that share bytes. */
 static inlay_status verify_layout(verify_job *j, inlay_error *err) {
     const checked **sorted = arena_alloc(&j->a, (j->n_tensors + 1) * sizeof *sorted);
@@ -175,7 +190,7 @@ static inlay_status verify_layout(verify_job *j, inlay_error *err) {
         bool first = i == 0 || sorted[i - 1]->file != t->file;
         if (first) end = 0;
         if (e->offset > end) {
-            j->report.uncovered += e->offset - end;
+            count_gap(j, t->file, end, e->offset);
         } else if (e->offset < end) {
             finding *f =
                 findings_add(&j->found, INLAY_FINDING_WARNING, INLAY_CAUSE_UNKNOWN, t->file->path,
@@ -186,7 +201,7 @@ static inlay_status verify_layout(verify_job *j, inlay_error *err) {
         }
         if (e->offset + e->size > end) end = e->offset + e->size;
         bool last = i + 1 == n || sorted[i + 1]->file != t->file;
-        if (last && t->file->map && t->file->map->size > end) j->report.uncovered += t->file->map->size - end;
+        if (last) count_gap(j, t->file, end, UINT64_MAX);
     }
     return INLAY_OK;
 }
@@ -215,5 +230,5 @@ inlay_status verify_bundle(verify_job *j, const char *prefix, bool index_alone, 
     TRY(list_chunks(j, err));
     TRY(verify_data(j, err));
     verify_blocks(j);
-    return INLAY_OK;
+    return j->folder ? INLAY_OK : verify_objects(j, NULL, err);
 }

@@ -94,16 +94,26 @@ static bool is_sound(const checked *t) {
 
 static void warn_of_odd(verify_job *j, const checked *t) {
     bool damage = t->chunk && t->chunk->finite;
-    finding *f = findings_add(&j->found, damage ? INLAY_FINDING_DAMAGE : INLAY_FINDING_WARNING, INLAY_CAUSE_UNKNOWN,
-                              t->file->path, "%s: %" PRIu64 " element%s not finite, the first one at %" PRIu64 "%s",
-                              key_shown(&j->found, t->entry->key), t->odd, t->odd == 1 ? " is" : "s are", t->first_odd,
-                              damage ? "; all rows were when it was fused" : "");
-    size_t width = dtype_size(t->entry->type);
-    if (t->entry->type == INLAY_COMPLEX64 || t->entry->type == INLAY_COMPLEX128) width /= 2;
+    const char *key = key_shown(&j->found, t->entry->key), *then = damage ? "; all rows were when it was fused" : "";
+    inlay_severity severity = damage ? INLAY_FINDING_DAMAGE : INLAY_FINDING_WARNING;
+    finding *f;
+    if (t->chunk) {
+        f = findings_add(&j->found, severity, INLAY_CAUSE_UNKNOWN, t->file->path,
+                         "%s: %" PRIu64 " row%s not finite, the first one %" PRId64 "%s", key, t->odd_rows,
+                         t->odd_rows == 1 ? " is" : "s are", t->chunk->first_row + t->first_odd_row, then);
+        f->shown.first_row = t->chunk->first_row + t->first_odd_row;
+        f->shown.rows = 1;
+    } else {
+        size_t width = dtype_size(t->entry->type);
+        if (t->entry->type == INLAY_COMPLEX64 || t->entry->type == INLAY_COMPLEX128) width /= 2;
+        f = findings_add(&j->found, severity, INLAY_CAUSE_UNKNOWN, t->file->path,
+                         "%s: %" PRIu64 " element%s not finite, the first one at %" PRIu64, key, t->odd,
+                         t->odd == 1 ? " is" : "s are", t->first_odd);
+        f->shown.offset = (int64_t)(t->entry->offset + t->first_odd * width);
+        f->shown.bytes = (int64_t)width;
+        finding_rows(f, t, t->first_odd * width, width);
+    }
     f->shown.key = (inlay_string){(const char *)t->entry->key.data, t->entry->key.size};
-    f->shown.offset = (int64_t)(t->entry->offset + t->first_odd * width);
-    f->shown.bytes = (int64_t)width;
-    finding_rows(f, t, t->first_odd * width, width);
 }
 
 static void judge(verify_job *j) {
@@ -122,7 +132,7 @@ static void judge(verify_job *j) {
             if ((t->entry->type == INLAY_STRING) != (strings == 1)) continue;
             if (t->bad || (t->file && t->file->map && !t->readable))
                 name_cause(j, t);
-            else if (t->odd)
+            else if ((t->odd && !t->is_side) || t->odd_rows)
                 warn_of_odd(j, t);
         }
 }

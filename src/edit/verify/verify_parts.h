@@ -35,8 +35,9 @@ typedef struct fused_chunk {
     const struct checked *side_of; /* the stored side factors; NULL: unreadable */
     const uint32_t *calculated;    /* [ceil(size / block_bytes)] sums of what is there now; NULL: not made */
     bool sides_differ;
-    int64_t first_differing;
-    bool has_source; /* of the .npy it came from: */
+    int64_t first_differing; /* row of the chunk */
+    int64_t tombstones;      /* rows that can never be found */
+    bool has_source;         /* of the .npy it came from: */
     const char *source;
     bool hard_linked;
     uint64_t source_bytes;
@@ -53,7 +54,10 @@ typedef struct checked {
     bool bad;
     uint32_t calculated;
     strings_sum strings;     /* of a string tensor */
+    bool is_side;            /* side factors of a search: NaN and infinity mark tombstones */
     uint64_t odd, first_odd; /* elements that are not finite */
+    uint64_t odd_rows;       /* instead of these, of rows of a search */
+    int64_t first_odd_row;   /* of the chunk */
 } checked;
 
 /* Bytes outside of tensors whose checksum the manifest has: a whole file, or a gap of a data file. */
@@ -85,7 +89,8 @@ typedef struct verify_job {
     size_t n_chunks;
     other_range *others;
     size_t n_others, others_capacity;
-    uint64_t pages; /* bytes of a page */
+    uint64_t pages;        /* bytes of a page */
+    struct row_pass *pass; /* of the search whose rows were summed last; in the arena */
 } verify_job;
 
 void verify_begin(verify_job *j, const inlay_verify_options *o);
@@ -113,11 +118,12 @@ inlay_status verify_manifest(verify_job *j, inlay_error *err);
 /* verify_fused.c */
 inlay_status list_chunks(verify_job *j, inlay_error *err); /* from the manifest; those that fit the index */
 inlay_status sum_chunk(verify_job *j, checked *t, inlay_error *err);
-void verify_fused(verify_job *j); /* after the data */
+void verify_fused(verify_job *j);                                                           /* after the data */
+inlay_status verify_collections(verify_job *j, const saved_metagraph *g, inlay_error *err); /* by the graph */
 
 /* verify_graph.c, verify_objects.c: a SavedModel or frozen graph against itself and against the index. */
 inlay_status verify_graphs(verify_job *j, inlay_error *err);
-inlay_status verify_objects(verify_job *j, const saved_metagraph *g, inlay_error *err);
+inlay_status verify_objects(verify_job *j, const saved_metagraph *g, inlay_error *err); /* G NULL: a checkpoint */
 
 /* The first row and the count of rows of T that [at, at + size) of its bytes touches, into F. */
 void finding_rows(finding *f, const checked *t, uint64_t at, uint64_t size);
