@@ -236,6 +236,7 @@ static void check_key(looking *l, const scope *s, const scope_node *n, bytes key
     if (!e) {
         finding *f =
             add_wrong(l, s, n->name, INLAY_CAUSE_MISSING, "it restores a key that the index has not got:", key);
+        if (!is_called(l, s, n) || !is_used(s, n)) f->shown.severity = INLAY_FINDING_WARNING; /* it need not run */
         f->shown.key = (inlay_string){(const char *)key.data, key.size};
     } else if (type && e->type != base_type(*type)) {
         finding *f = add_wrong(l, s, n->name, INLAY_CAUSE_UNKNOWN, "it restores a tensor of another dtype than", key);
