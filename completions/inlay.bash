@@ -24,7 +24,7 @@ _inlay() {
     drop) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     swap) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     rows) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--set --append --labels --ids --delete --tombstone --name --allow-non-finite --out --dry-run --json" -- "$word")) ;;
-    convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --text --binary --lossy --force --json" -- "$word")) ;;
+    convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --compact --text --binary --lossy --force --json" -- "$word")) ;;
     merge) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --first-wins --force --json" -- "$word")) ;;
     signature) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--rename --remove --add --default --tags --tag-set --out --dry-run --json" -- "$word")) ;;
     verify) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--fast --json --quiet --threads" -- "$word")) ;;

@@ -103,6 +103,7 @@ complete -c inlay -n '__fish_seen_subcommand_from convert' -l out -r -d 'where t
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l shards -r -d 'data files of the variables, balanced by bytes; one when not said'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l whole -d 'put partitioned variables together'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l slices -r -d 'cut the KEYs (all variables of N rows or more) into N slices of rows'
+complete -c inlay -n '__fish_seen_subcommand_from convert' -l compact -d 'fold the data files that edits left into one and drop what nothing needs; in place without -o'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l text -d 'write the graph as text (.pbtxt)'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l binary -d 'write the graph in binary (.pb)'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l lossy -d 'leave out of a text what text cannot hold, instead of refusing'

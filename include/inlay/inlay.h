@@ -386,7 +386,9 @@ typedef struct inlay_convert_options {
     int64_t slices;     /* > 0: cut tensors into so many slices of rows */
     const char *const *keys; /* [n_keys] those to cut; none: all that TensorFlow can put together again */
     size_t n_keys;
-    bool force; /* replace a graph's file or a model; never a checkpoint */
+    bool compact; /* fold the data files that edits left into one, large ones that are in use stay: without OUTPUT in
+                     place, and with none of the above */
+    bool force;   /* replace a graph's file or a model; never a checkpoint */
     inlay_progress_fn progress;
     void *progress_user;
 } inlay_convert_options;
@@ -394,7 +396,8 @@ INLAY_API void inlay_convert_options_init(inlay_convert_options *options);
 
 typedef struct inlay_convert_report {
     size_t tensors, slices; /* written anew; slices of partitioned tensors */
-    int32_t shards;         /* data files written; 0: the variables stay as they are */
+    int32_t shards;         /* data files there are; 0: the variables stay as they are */
+    size_t kept;            /* of those, that stayed as they were */
     uint64_t bytes;         /* written, graph and data files */
     bool text;              /* the graph was written as text */
 } inlay_convert_report;

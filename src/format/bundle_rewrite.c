@@ -7,6 +7,7 @@
 #include "format/bundle_rewrite_plan.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 enum { STEP = 8 << 20 };
 static const uint64_t PART_BYTES = 16 << 20;
@@ -134,6 +135,13 @@ static inlay_status write_strings(rewrite_job *j, file_writer *w, const rewrite_
     return status;
 }
 
+/* The entry of a piece whose bytes stay where they are, in a file that has another number. */
+static inlay_status keep_piece(rewrite_job *j, const rewrite_piece *piece, inlay_error *err) {
+    const bundle_entry *e = piece->entry;
+    TRY(bundle_entry_move(e->value, piece->shard, e->offset, j->b->index_path, &j->value, err));
+    return bundle_index_add_raw(j->index, piece->key, buffer_bytes(&j->value), err);
+}
+
 static inlay_status write_piece(rewrite_job *j, file_writer *w, const rewrite_piece *piece, inlay_error *err) {
     if (piece->as_stored) return copy_stored(j, w, piece, err);
     uint64_t offset = file_position(w);
@@ -157,7 +165,7 @@ static inlay_status write_piece(rewrite_job *j, file_writer *w, const rewrite_pi
 static inlay_status write_shard(rewrite_job *j, int32_t shard, size_t *next, inlay_error *err) {
     file_writer *w = NULL, *whole;
     const rewrite_plan *p = &j->plan;
-    char *path = bundle_data_path(j->prefix, shard, p->shards);
+    char *path = bundle_data_path(j->prefix, shard, p->names);
     if (!path) return fail_memory(err);
     inlay_status status;
     TRY_TO(done, file_create(path, j->mode, &w, err));
@@ -174,13 +182,29 @@ done:
     return status;
 }
 
+/* Links a data file that stays under its new name. */
+static inlay_status keep_shard(rewrite_job *j, const rewrite_kept *kept, size_t *next, inlay_error *err) {
+    const rewrite_plan *p = &j->plan;
+    char *from = bundle_data_path(j->b->prefix, kept->from, j->b->shards),
+         *to = bundle_data_path(j->prefix, kept->to, p->names);
+    inlay_status status = from && to ? INLAY_OK : fail_memory(err);
+    if (status == INLAY_OK && j->mode == FILE_ATOMIC && file_exists(to)) status = file_remove(to, err);
+    if (status == INLAY_OK) status = file_share(from, to, err);
+    if (status == INLAY_OK) j->placed++;
+    for (; status == INLAY_OK && *next < p->n_pieces && p->pieces[*next].shard == kept->to; ++*next)
+        status = keep_piece(j, &p->pieces[*next], err);
+    mem_free(from);
+    mem_free(to);
+    return status;
+}
+
 static inlay_status write_index(rewrite_job *j, const char *path, inlay_error *err) {
     const rewrite_plan *p = &j->plan;
     buffer file = {0};
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i < p->n_heads && status == INLAY_OK; i++)
         status = bundle_index_add_raw(j->index, p->heads[i].key, p->heads[i].value, err);
-    if (status == INLAY_OK) status = bundle_index_finish(j->index, p->shards, &file, err);
+    if (status == INLAY_OK) status = bundle_index_finish(j->index, p->names, &file, err);
     if (status == INLAY_OK) status = file_write_all(path, j->mode, buffer_bytes(&file), err);
     buffer_free(&file);
     return status;
@@ -188,27 +212,90 @@ static inlay_status write_index(rewrite_job *j, const char *path, inlay_error *e
 
 static void remove_placed(const rewrite_job *j, const char *index_path) {
     inlay_error ignored;
-    if (j->placed == j->plan.shards) file_remove(index_path, &ignored);
+    if (index_path) file_remove(index_path, &ignored);
     for (int32_t i = 0; i < j->placed; i++) {
-        char *path = bundle_data_path(j->prefix, i, j->plan.shards);
+        char *path = bundle_data_path(j->prefix, i, j->plan.names);
         if (path) file_remove(path, &ignored);
         mem_free(path);
     }
 }
 
+/* N of the data files' names: where an index is replaced none of those that are there may be written over. */
+static inlay_status choose_names(rewrite_job *j, inlay_error *err) {
+    rewrite_plan *p = &j->plan;
+    p->names = p->shards;
+    for (int32_t i = 0; p->options->replace && i < p->shards;) {
+        char *path = bundle_data_path(j->prefix, i, p->names);
+        if (!path) return fail_memory(err);
+        bool taken = p->names == j->b->shards || file_exists(path);
+        mem_free(path);
+        i = taken ? 0 : i + 1;
+        if (taken && ++p->names > 99999)
+            return fail_at(err, INLAY_RESOURCE_EXHAUSTED, j->prefix, -1, "no free names for data files");
+    }
+    return INLAY_OK;
+}
+
+/* The data files of the index that was replaced, whether it named them or not. */
+static void remove_old(const rewrite_job *j) {
+    inlay_error ignored;
+    file_names names;
+    char *folder = path_parent(j->prefix), ending[32];
+    const char *name = path_name(j->prefix);
+    size_t n = strlen(name), m = (size_t)snprintf(ending, sizeof ending, "-of-%05" PRId32, j->b->shards);
+    if (folder && file_list(folder, &names, &ignored) == INLAY_OK) {
+        for (size_t i = 0; i < names.count; i++) {
+            const char *other = names.names[i];
+            if (strlen(other) != n + 11 + m || strncmp(other, name, n) != 0 || strncmp(other + n, ".data-", 6) != 0 ||
+                strspn(other + n + 6, "0123456789") != 5 || strcmp(other + n + 11, ending) != 0)
+                continue;
+            char *path = path_join(folder, other);
+            if (path) file_remove(path, &ignored);
+            mem_free(path);
+        }
+        file_names_free(&names);
+    }
+    mem_free(folder);
+}
+
+/* The switch from the old index to the new one. When it fails only once the new one is in place, though not yet safe,
+ * the files of both must stay. */
+static inlay_status replace_index(rewrite_job *j, const char *path, inlay_error *err) {
+    file_info before, after;
+    inlay_error ignored;
+    inlay_status status = file_stat(path, true, &before, err);
+    if (status == INLAY_OK) status = write_index(j, path, err);
+    if (status == INLAY_OK)
+        remove_old(j);
+    else if (file_stat(path, true, &after, &ignored) == INLAY_OK && file_info_equal(&before, &after))
+        remove_placed(j, NULL);
+    return status;
+}
+
 static inlay_status write_files(rewrite_job *j, inlay_error *err) {
+    const rewrite_plan *p = &j->plan;
+    bool replace = p->options->replace;
     inlay_status status = INLAY_OK;
     size_t next = 0;
     char *index_path = bundle_index_path(j->prefix);
     if (!index_path) return fail_memory(err);
-    if (file_exists(index_path)) {
+    if (file_exists(index_path) && !replace) {
         status = fail_at(err, INLAY_ALREADY_EXISTS, index_path, -1, "is there already");
         mem_free(index_path);
         return status;
     }
-    for (int32_t i = 0; i < j->plan.shards && status == INLAY_OK; i++) status = write_shard(j, i, &next, err);
-    if (status == INLAY_OK) status = write_index(j, index_path, err);
-    if (status != INLAY_OK) remove_placed(j, index_path);
+    status = choose_names(j, err);
+    for (size_t i = 0; i < p->n_kept && status == INLAY_OK; i++) status = keep_shard(j, &p->kept[i], &next, err);
+    for (int32_t i = (int32_t)p->n_kept; i < p->shards && status == INLAY_OK; i++)
+        status = write_shard(j, i, &next, err);
+    if (status != INLAY_OK) {
+        remove_placed(j, NULL);
+    } else if (replace) {
+        status = replace_index(j, index_path, err);
+    } else {
+        status = write_index(j, index_path, err);
+        if (status != INLAY_OK) remove_placed(j, index_path);
+    }
     mem_free(index_path);
     return status;
 }
@@ -223,11 +310,21 @@ inlay_status checkpoint_rewrite(checkpoint *from, const char *prefix, file_mode 
     TRY_TO(done, bundle_index_open(&j.index, err));
     TRY_TO(done, write_files(&j, err));
     if (report)
-        *report = (rewrite_report){.tensors = checkpoint_count(from), .shards = j.plan.shards, .bytes = j.bytes};
+        *report = (rewrite_report){.tensors = checkpoint_count(from),
+                                   .shards = j.plan.shards,
+                                   .bytes = j.bytes,
+                                   .kept = j.plan.kept,
+                                   .n_kept = j.plan.n_kept};
     for (size_t i = 0; report && i < j.plan.n_pieces; i++) report->slices += slice_key_is(j.plan.pieces[i].key);
+    if (report) j.plan.kept = NULL;
 done:
     bundle_index_close(j.index);
     buffer_free(&j.value);
     rewrite_plan_free(&j.plan);
     return status;
+}
+
+void rewrite_report_free(rewrite_report *report) {
+    mem_free(report->kept);
+    *report = (rewrite_report){0};
 }

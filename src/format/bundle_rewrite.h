@@ -13,13 +13,26 @@ typedef struct rewrite_options {
     int64_t slices;    /* > 0: cut tensors into so many slices of rows, as even as they can be, the first ones larger */
     const bytes *keys; /* [n_keys] those to cut; none: every one of that many rows that TensorFlow can put together */
     size_t n_keys;
+
+    /* Of a little-endian bundle: large data files of which little is unused stay as they are, linked under their new
+     * names; what else is stored goes to one new data file. Not with the options above. */
+    bool compact;
+    bool replace; /* PREFIX is FROM's own: the new index takes the place of the old, whose data files then go */
 } rewrite_options;
+
+/* A data file that stayed, by its old and its new number. */
+typedef struct rewrite_kept {
+    int32_t from, to;
+} rewrite_kept;
 
 typedef struct rewrite_report {
     size_t tensors, slices; /* slices: stored ones, of partitioned tensors */
     int32_t shards;
-    uint64_t bytes; /* of all data files */
+    uint64_t bytes; /* written to data files */
+    rewrite_kept *kept;
+    size_t n_kept;
 } rewrite_report;
+void rewrite_report_free(rewrite_report *report); /* a zeroed one is fine */
 
 /* Writes the tensors of FROM as the bundle PREFIX: data files first, the index last, each whole or not at all; numbers
  * in parts of some megabytes, but a tensor of a V1 checkpoint as one. Tensors go whole to the data file that has the

@@ -57,6 +57,8 @@ static inlay_status check_options(const rewrite_plan *p, inlay_error *err) {
                     MOST_SHARDS);
     if (o->slices < 0 || o->slices == 1 || o->slices > MOST_SLICES)
         return fail(err, INLAY_INVALID_ARGUMENT, "%" PRId64 " slices: 2 to %d can be written", o->slices, MOST_SLICES);
+    if (o->compact && (o->shards || o->slices || o->whole))
+        return fail(err, INLAY_INVALID_ARGUMENT, "data files are either made compact or written all anew");
     for (size_t i = 0; i < o->n_keys; i++) {
         checkpoint_tensor t;
         char text[KEY_TEXT];
@@ -78,7 +80,6 @@ static inlay_status add_piece(rewrite_plan *p, const rewrite_piece *piece, inlay
         p->pieces = grown;
         p->piece_room = room;
     }
-    if (!add_u64(p->bytes, piece->size, &p->bytes)) return fail(err, INLAY_DATA_LOSS, "more bytes than any file holds");
     p->pieces[p->n_pieces++] = *piece;
     return INLAY_OK;
 }
@@ -237,12 +238,23 @@ inlay_status rewrite_plan_make(checkpoint *from, const rewrite_options *options,
     arena_init(&plan->memory, 0);
     TRY(check_options(plan, err));
     for (size_t i = 0, n = checkpoint_count(from); i < n; i++) TRY(add_tensor(plan, i, err));
-    return choose_shards(plan, err);
+    bundle *b = checkpoint_bundle(from);
+    if (options->compact && b && !b->big_endian) {
+        TRY(rewrite_plan_compact(plan, err));
+        if (plan->n_pieces) qsort(plan->pieces, plan->n_pieces, sizeof *plan->pieces, by_place);
+    } else {
+        TRY(choose_shards(plan, err));
+    }
+    for (size_t i = 0; i < plan->n_pieces; i++)
+        if (!plan->pieces[i].stays && !add_u64(plan->bytes, plan->pieces[i].size, &plan->bytes))
+            return fail(err, INLAY_DATA_LOSS, "more bytes than any file holds");
+    return INLAY_OK;
 }
 
 void rewrite_plan_free(rewrite_plan *plan) {
     mem_free(plan->pieces);
     mem_free(plan->heads);
+    mem_free(plan->kept);
     arena_free(&plan->memory);
     *plan = (rewrite_plan){0};
 }

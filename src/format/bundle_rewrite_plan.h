@@ -18,6 +18,7 @@ typedef struct rewrite_piece {
     dtype type;
     uint64_t size; /* bytes; of strings that must be written anew what they took, or 0 */
     int32_t shard;
+    bool stays; /* its data file is kept, and so is its place in that */
 } rewrite_piece;
 
 /* The entry of a partitioned tensor as a whole. */
@@ -32,13 +33,20 @@ typedef struct rewrite_plan {
     size_t n_pieces, piece_room;
     rewrite_head *heads;
     size_t n_heads, head_room;
-    int32_t shards;
-    uint64_t bytes; /* of all pieces */
+    int32_t shards; /* data files; those that stay come first */
+    int32_t names;  /* N of their names: as many, or more where those names are taken */
+    rewrite_kept *kept;
+    size_t n_kept;
+    uint64_t bytes; /* of all pieces that are written */
     arena memory;
 } rewrite_plan;
 
-/* Fills *plan, which rewrite_plan_free releases in any case. */
+/* Fills *plan but for `names`, which rewrite_plan_free releases in any case. */
 inlay_status rewrite_plan_make(checkpoint *from, const rewrite_options *options, rewrite_plan *plan, inlay_error *err);
+
+/* bundle_compact.c: marks the data files of the bundle that stay and the pieces in them. */
+inlay_status rewrite_plan_compact(rewrite_plan *plan, inlay_error *err);
+
 void rewrite_plan_free(rewrite_plan *plan);
 
 #endif

@@ -7,6 +7,8 @@
 #include "edit/paths.h"
 #include "format/store.h"
 
+#include <unistd.h>
+
 static bool ends_with(const char *text, const char *ending) {
     size_t n = strlen(text), m = strlen(ending);
     return n >= m && strcmp(text + n - m, ending) == 0;
@@ -56,13 +58,42 @@ static inlay_status write_checkpoint(const inlay_convert_options *o, const rewri
     TRY(output_prefix(o->output, checkpoint_prefix(from), &in_folder, &prefix, err));
     inlay_status status = INLAY_OK;
     progress counted;
-    rewrite_report written;
+    rewrite_report written = {0};
     progress_start(&counted, o->progress, o->progress_user, "converting", checkpoint_bytes(from));
     if (in_folder && !file_exists(o->output)) status = file_make_folder(o->output, err);
     if (status == INLAY_OK) status = checkpoint_rewrite(from, prefix, FILE_ATOMIC, rewrite, &counted, &written, err);
     if (status == INLAY_OK) convert_report_rewrite(&written, report);
     if (status == INLAY_OK && in_folder) status = output_name_latest(o->output, path_name(prefix), err);
+    rewrite_report_free(&written);
     mem_free(prefix);
+    return status;
+}
+
+/* The checkpoint that *FROM has open, which is opened once more now that no other editor writes it. */
+static inlay_status compact_in_place(const inlay_convert_options *o, checkpoint **from, inlay_convert_report *report,
+                                     inlay_error *err) {
+    if (!checkpoint_bundle(*from))
+        return fail_at(err, INLAY_UNIMPLEMENTED, o->source, -1, "is a V1 checkpoint; give an output for the bundle");
+    const rewrite_options how = {.compact = true, .replace = true};
+    progress counted;
+    rewrite_report written = {0};
+    int lock = -1;
+    char *prefix = mem_strdup(checkpoint_prefix(*from)), *index = prefix ? bundle_index_path(prefix) : NULL;
+    inlay_status status = index ? file_lock(index, &lock, err) : fail_memory(err);
+    if (status == INLAY_OK) {
+        checkpoint_close(*from);
+        *from = NULL;
+        status = checkpoint_open(prefix, false, from, err);
+    }
+    if (status == INLAY_OK) {
+        progress_start(&counted, o->progress, o->progress_user, "converting", checkpoint_bytes(*from));
+        status = checkpoint_rewrite(*from, prefix, FILE_ATOMIC, &how, &counted, &written, err);
+    }
+    if (status == INLAY_OK) convert_report_rewrite(&written, report);
+    rewrite_report_free(&written);
+    if (lock >= 0) close(lock);
+    mem_free(prefix);
+    mem_free(index);
     return status;
 }
 
@@ -73,7 +104,8 @@ static inlay_status convert_checkpoint(const inlay_convert_options *o, const rew
                        o->form == INLAY_FORM_TEXT ? "text" : "binary");
     checkpoint *from;
     TRY(checkpoint_open(o->source, false, &from, err));
-    inlay_status status = write_checkpoint(o, rewrite, from, report, err);
+    inlay_status status =
+        o->output ? write_checkpoint(o, rewrite, from, report, err) : compact_in_place(o, &from, report, err);
     checkpoint_close(from);
     return status;
 }
@@ -81,8 +113,10 @@ static inlay_status convert_checkpoint(const inlay_convert_options *o, const rew
 /* ---- all of it */
 
 static inlay_status check_options(const inlay_convert_options *o, inlay_error *err) {
-    if (!o->source || !o->output || !*o->output)
+    if (!o->source || (!o->output && !o->compact) || (o->output && !*o->output))
         return fail(err, INLAY_INVALID_ARGUMENT, "a conversion needs a source and an output");
+    if (o->compact && (o->shards || o->whole || o->slices || o->n_keys || o->form != INLAY_FORM_KEEP))
+        return fail(err, INLAY_INVALID_ARGUMENT, "data files are made compact as they are, or written in another form");
     if ((unsigned)o->form > INLAY_FORM_TEXT) return fail(err, INLAY_INVALID_ARGUMENT, "no such form of a graph");
     if (o->n_keys && !o->slices)
         return fail(err, INLAY_INVALID_ARGUMENT, "tensors are named, but not into how many slices to cut them");
@@ -93,14 +127,19 @@ static inlay_status check_options(const inlay_convert_options *o, inlay_error *e
 
 rewrite_options convert_rewrite_options(const inlay_convert_options *o, bytes *keys) {
     for (size_t i = 0; i < o->n_keys; i++) keys[i] = bytes_of(o->keys[i]);
-    return (rewrite_options){
-        .shards = o->shards, .whole = o->whole, .slices = o->slices, .keys = keys, .n_keys = o->n_keys};
+    return (rewrite_options){.shards = o->shards,
+                             .whole = o->whole,
+                             .slices = o->slices,
+                             .keys = keys,
+                             .n_keys = o->n_keys,
+                             .compact = o->compact};
 }
 
 void convert_report_rewrite(const rewrite_report *from, inlay_convert_report *report) {
     report->tensors = from->tensors;
     report->slices = from->slices;
     report->shards = from->shards;
+    report->kept = from->n_kept;
     report->bytes += from->bytes;
 }
 
@@ -111,7 +150,9 @@ inlay_status convert(const inlay_convert_options *o, inlay_convert_report *repor
     store_kind kind;
     TRY(check_options(o, err));
     TRY(store_kind_of(o->source, &kind, err));
-    bool to_file = ends_with(o->output, ".pb") || ends_with(o->output, ".pbtxt");
+    bool to_file = o->output && (ends_with(o->output, ".pb") || ends_with(o->output, ".pbtxt"));
+    if (o->compact && (kind == STORE_GRAPH || to_file))
+        return fail_at(err, INLAY_INVALID_ARGUMENT, o->source, -1, "a graph has no data files to make compact");
     if (kind == STORE_GRAPH || (kind == STORE_MODEL && to_file)) return convert_graph(o, report, err);
     bytes *keys = mem_array(o->n_keys ? o->n_keys : 1, sizeof *keys);
     if (!keys) return fail_memory(err);

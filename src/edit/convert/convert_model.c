@@ -6,6 +6,8 @@
 #include "edit/paths.h"
 #include "format/fingerprint.h"
 
+#include <unistd.h>
+
 typedef struct model_job {
     const inlay_convert_options *o;
     const rewrite_options *rewrite;
@@ -14,6 +16,8 @@ typedef struct model_job {
     checkpoint *variables; /* NULL: none */
     bool anew;             /* the variables are written anew */
     json_t *manifest;      /* NULL: none */
+    rewrite_report written;
+    int lock; /* descriptor plus 1, of a source that is replaced */
     staging stage;
     progress counted;
 } model_job;
@@ -84,15 +88,22 @@ static inlay_status write_graph(model_job *j, inlay_error *err) {
 }
 
 static inlay_status write_variables(model_job *j, inlay_error *err) {
-    rewrite_report written;
     char *folder = path_join(j->stage.path, "variables"), *prefix = path_join(j->stage.path, "variables/variables");
     inlay_status status = folder && prefix ? file_make_folder(folder, err) : fail_memory(err);
     if (status == INLAY_OK)
-        status = checkpoint_rewrite(j->variables, prefix, FILE_DIRECT, j->rewrite, &j->counted, &written, err);
-    if (status == INLAY_OK) convert_report_rewrite(&written, j->report);
+        status = checkpoint_rewrite(j->variables, prefix, FILE_DIRECT, j->rewrite, &j->counted, &j->written, err);
+    if (status == INLAY_OK) convert_report_rewrite(&j->written, j->report);
     mem_free(folder);
     mem_free(prefix);
     return status;
+}
+
+/* What the manifest says of a file with rows: the number of its data file, when that stayed. */
+static bool move_source(const model_job *j, json_t *source) {
+    json_int_t shard = json_integer_value(json_object_get(source, "shard"));
+    for (size_t i = 0; i < j->written.n_kept; i++)
+        if (j->written.kept[i].from == shard) return manifest_set(source, "shard", json_integer(j->written.kept[i].to));
+    return manifest_set(source, "shard", json_integer(-1)) && manifest_set(source, "how", json_string("converted"));
 }
 
 /* As the source has them: the fingerprint and, of a fused model, the manifest. */
@@ -109,10 +120,7 @@ static inlay_status write_companions(model_job *j, inlay_error *err) {
     bool ok = true;
     if (j->anew) {
         json_object_foreach(collections, name, collection) {
-            json_array_foreach(json_object_get(collection, "sources"), i, source) {
-                ok &= manifest_set(source, "shard", json_integer(-1));
-                ok &= manifest_set(source, "how", json_string("converted"));
-            }
+            json_array_foreach(json_object_get(collection, "sources"), i, source) ok &= move_source(j, source);
         }
     }
     if (!ok) return fail_memory(err);
@@ -139,24 +147,48 @@ static inlay_status open_source(model_job *j, inlay_error *err) {
     return manifest_read(j->model->folder, &j->manifest, err);
 }
 
+/* Where to: another folder, or, when only data files are made compact, the model itself. */
+static inlay_status check_target(model_job *j, inlay_error *err) {
+    const inlay_convert_options *o = j->o;
+    if (!o->output) return INLAY_OK;
+    TRY(paths_apart(o->output, o->source, err));
+    return paths_check_target(o->output, o->force, err);
+}
+
+static inlay_status lock_source(model_job *j, const char *folder, inlay_error *err) {
+    int fd;
+    if (j->o->output) return INLAY_OK;
+    TRY(file_lock(folder, &fd, err));
+    j->lock = fd + 1;
+    return INLAY_OK;
+}
+
 inlay_status convert_model(const inlay_convert_options *o, const rewrite_options *rewrite, inlay_convert_report *report,
                            inlay_error *err) {
     model_job j = {.o = o, .rewrite = rewrite, .report = report};
     inlay_status status;
+    char *folder = NULL;
+    TRY_TO(done, check_target(&j, err));
+    TRY_TO(done, file_real_path(o->source, &folder, err));
+    TRY_TO(done, lock_source(&j, folder, err));
     TRY_TO(done, open_source(&j, err));
-    TRY_TO(done, paths_apart(o->output, o->source, err));
-    TRY_TO(done, paths_check_target(o->output, o->force, err));
+    if (o->compact && !j.variables)
+        TRY_TO(done, fail_at(err, INLAY_INVALID_ARGUMENT, o->source, -1, "has no variables"));
     progress_start(&j.counted, o->progress, o->progress_user, "converting", j.anew ? checkpoint_bytes(j.variables) : 0);
-    TRY_TO(done, staging_begin(o->output, &j.stage, err));
+    TRY_TO(done, staging_begin(o->output ? o->output : folder, &j.stage, err));
+    if (!o->output) TRY_TO(done, file_copy_mode(folder, j.stage.path, err));
     TRY_TO(done, share_rest(&j, err));
     TRY_TO(done, write_graph(&j, err));
     if (j.anew) TRY_TO(done, write_variables(&j, err));
     TRY_TO(done, write_companions(&j, err));
-    TRY_TO(done, staging_commit(&j.stage, o->force, NULL, err));
+    TRY_TO(done, staging_commit(&j.stage, o->force || !o->output, NULL, err));
 done:
     staging_abandon(&j.stage);
+    rewrite_report_free(&j.written);
     checkpoint_close(j.variables);
     saved_model_close(j.model);
     json_decref(j.manifest);
+    mem_free(folder);
+    if (j.lock) close(j.lock - 1);
     return status;
 }
