@@ -183,6 +183,19 @@ inlay_status edit_refuse_owned(const change *c, bytes key, const char *instead, 
                    (const char *)key.data, name, instead);
 }
 
+/* TensorFlow finds the attribute of an object by what stands from here on in its key. */
+static const char *attribute_of(const char *key) {
+    const char *found = NULL;
+    for (const char *p = key; (p = strstr(p, "/.ATTRIBUTES/")); p++) found = p;
+    return found ? found : "";
+}
+
+static inlay_status check_attribute(const char *from, const char *to, inlay_error *err) {
+    const char *attribute = attribute_of(from);
+    if (strcmp(attribute, attribute_of(to)) == 0) return INLAY_OK;
+    return fail(err, INLAY_INVALID_ARGUMENT, "%s is of an object: its new key must end in %s", from, attribute);
+}
+
 inlay_status edit_rename(const char *model, const char *from, const char *to, const inlay_edit_options *options,
                          inlay_error *err) {
     change c;
@@ -197,6 +210,7 @@ inlay_status edit_rename(const char *model, const char *from, const char *to, co
         TRY_TO(failed, bundle_edit_rename(c.bundle, r.from, r.to, err));
         change_note(&c, "%s is called %s", from, to);
         TRY_TO(failed, keys_rename_in_objects(&c, r.from, r.to, &objects, err));
+        if (objects) TRY_TO(failed, check_attribute(from, to, err));
         if (objects) change_note(&c, "the checkpoint's object graph: %zu places", objects);
     }
     if (c.model) TRY_TO(failed, rename_in_model(&r, err));
