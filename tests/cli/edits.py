@@ -100,6 +100,11 @@ EDITS = [
     Edit("swap in a frozen graph", copy_files(FROZEN.parent, "graph.pb"), "swap", ("kernel", "kernel.npy"),
          {"kernel.npy": numbers(8, 16)}),
     Edit("swap in a fused model", fused(TF1, True), "swap", ("kernel", "kernel.npy"), {"kernel.npy": numbers(8, 16)}),
+    Edit("set rows", fused(TF2, True), "rows", ("--set", "3", "rows.npy"), {"rows.npy": numbers(3, 16)}),
+    Edit("append rows", fused(TF1, True), "rows", ("--append", "rows.npy", "--labels", "more.txt"),
+         {"rows.npy": numbers(3, 16), "more.txt": "a\nb\n\n"}),
+    Edit("delete rows", fused(None, True, "--metric", "l2"), "rows", ("--delete", "0:2,5:6,13:14")),
+    Edit("bury rows", fused(KERAS, False, "--metric", "dot"), "rows", ("--tombstone", "1:2,8:10")),
     Edit("rename in a fused model", fused(TF2, True), "rename", ("bias" + VALUE, "offset" + VALUE)),
 ]
 

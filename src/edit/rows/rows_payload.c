@@ -55,7 +55,7 @@ static inlay_status join_labels(rows_edit *e, tensor *old, const inlay_row_range
     if (added) pieces[n++].file = added;
     TRY_TO(done, change_put_file(&e->change, table, (bytes){0}, err));
     const char *path = change_staged(&e->change, table, err);
-    if (!path) TRY_TO(done, fail_memory(err));
+    if (!path) TRY_TO(done, err ? err->code : INLAY_RESOURCE_EXHAUSTED);
     TRY_TO(done, labels_join(pieces, n, "the labels", &all, err));
     TRY_TO(done, bundle_edit_data(e->change.bundle, &out, &shard, err));
     uint64_t offset = file_position(out);
