@@ -51,6 +51,27 @@ static bool is_key(void *ctx, const wire_field *text) {
     return !s->found;
 }
 
+typedef struct nth {
+    int64_t left;
+    bytes key;
+} nth;
+
+static bool count_down(void *ctx, const wire_field *text) {
+    nth *n = ctx;
+    if (n->left-- > 0) return true;
+    n->key = text->data;
+    return false;
+}
+
+inlay_status keys_nth(const scope_list *scopes, const scope *s, const scope_node *node, int64_t number, bytes *key,
+                      inlay_error *err) {
+    const scope_node *keys = keys_of(s, node);
+    nth n = {number, bytes_make("", 0)};
+    if (keys) TRY(each_string(scopes, keys, count_down, &n, err));
+    *key = n.key;
+    return INLAY_OK;
+}
+
 inlay_status keys_restored_by(const scope_list *scopes, bytes key, const scope_node **out, inlay_error *err) {
     *out = NULL;
     for (size_t i = 0; i < scopes->count; i++) {

@@ -9,6 +9,10 @@
 /* The node that restores KEY, NULL when none does. */
 inlay_status keys_restored_by(const scope_list *scopes, bytes key, const scope_node **out, inlay_error *err);
 
+/* The key of output NUMBER of NODE, a restore op of S; empty when it cannot be told. */
+inlay_status keys_nth(const scope_list *scopes, const scope *s, const scope_node *node, int64_t number, bytes *key,
+                      inlay_error *err);
+
 /* Has every restore and save op of the model call FROM by the name TO. *changed counts the constants. */
 inlay_status keys_rename_in_graph(change *c, const scope_list *scopes, bytes from, bytes to, size_t *changed,
                                   inlay_error *err);

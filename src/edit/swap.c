@@ -1,5 +1,6 @@
 #include "edit/stored_keys.h"
 #include "edit/tensors.h"
+#include "edit/variables.h"
 #include "format/npy.h"
 #include "format/tensor_json.h"
 
@@ -34,6 +35,36 @@ static void note_swap(change *c, const char *key, const shape *before, const sha
         change_note(c, "%s: shape %s becomes %s", key, shape_text(before, old), shape_text(after, fresh));
 }
 
+/* Keras stores copies of its variables; which of them counts depends on the loader. */
+static inlay_status swap_copies(change *c, const variable_list *all, const scope_list *scopes, bytes key,
+                                inlay_error *err) {
+    const bundle_entry *e = bundle_find(c->old, key), *copy;
+    for (size_t i = 0; i < all->count; i++) {
+        for (size_t k = 0; bytes_equal(all->items[i].key, key) && k < all->count; k++) {
+            bytes other = all->items[k].key;
+            bool same;
+            TRY(variables_same(scopes, &all->items[i], &all->items[k], &same, err));
+            if (!same || bytes_equal(other, key) || !(copy = bundle_find(c->old, other))) continue;
+            if (copy->type != e->type || !shape_equal(&copy->dims, &e->dims) || copy->n_slices) continue;
+            if (copy->crc != e->crc) continue; /* it has been changed by itself */
+            TRY(bundle_edit_put_as(c->bundle, copy->key, key, err));
+            change_note(c, "%s: the same variable, the same contents", (const char *)copy->key.data);
+        }
+    }
+    return INLAY_OK;
+}
+
+static inlay_status swap_in_model(change *c, bytes key, inlay_error *err) {
+    scope_list scopes;
+    variable_list all = {0};
+    TRY(scopes_open(c->model, &c->a, &scopes, err));
+    inlay_status status = variables_list(&scopes, &all, err);
+    if (status == INLAY_OK) status = swap_copies(c, &all, &scopes, key, err);
+    variables_free(&all);
+    scopes_close(&scopes);
+    return status;
+}
+
 static inlay_status swap_stored(change *c, const char *key, const char *file, inlay_error *err) {
     tensor *value = NULL;
     const bundle_entry *e = bundle_find(c->old, bytes_of(key));
@@ -46,6 +77,7 @@ static inlay_status swap_stored(change *c, const char *key, const char *file, in
     if (status == INLAY_OK && c->model) status = check_shape(key, file, &e->dims, value, err);
     if (status == INLAY_OK) note_swap(c, key, &e->dims, &value->dims);
     if (status == INLAY_OK) status = bundle_edit_put(c->bundle, e->key, value, err);
+    if (status == INLAY_OK && c->model) status = swap_in_model(c, e->key, err);
     tensor_release(value);
     return status;
 }

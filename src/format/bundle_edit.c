@@ -279,6 +279,18 @@ inlay_status bundle_edit_put(bundle_edit *e, bytes key, const tensor *value, inl
                    "the checkpoint is big-endian; convert it to little-endian first");
 }
 
+inlay_status bundle_edit_put_as(bundle_edit *e, bytes key, bytes as, inlay_error *err) {
+    item *source;
+    bytes kept;
+    TRY(find_or_fail(e, as, &source, err));
+    bytes value = source->value;
+    int32_t shard = source->shard;
+    if (find_live(e, key)) TRY(bundle_edit_drop(e, key, err));
+    TRY(kept_key(e, key, &kept, err));
+    e->changed = true;
+    return add_item(e, kept, value, shard, err);
+}
+
 inlay_status bundle_edit_put_string(bundle_edit *e, bytes key, bytes text, inlay_error *err) {
     tensor *scalar;
     TRY(tensor_from_string(text, &scalar, err));

@@ -40,6 +40,7 @@ inlay_status bundle_edit_entry(bundle_edit *e, bytes key, dtype t, const shape *
 
 /* Appends VALUE to the new data file and makes it KEY. UNIMPLEMENTED for a bundle of the other byte order. */
 inlay_status bundle_edit_put(bundle_edit *e, bytes key, const tensor *value, inlay_error *err);
+inlay_status bundle_edit_put_as(bundle_edit *e, bytes key, bytes as, inlay_error *err); /* KEY is stored where AS is */
 inlay_status bundle_edit_put_string(bundle_edit *e, bytes key, bytes text, inlay_error *err); /* a scalar */
 
 /* Whether anything differs from the old bundle so far. */

@@ -103,13 +103,14 @@ def test_swap_and_rename(inlay, capi, cli, kind, tmp_path):
     np.save(tmp_path / "value.npy", tensors[0])
     inlay("swap", folder, keys[0], tmp_path / "value.npy")
     check_runs(folder, capi, cli, function, tensors)
-    check_kept(folder, before, {keys[0]: tensors[0]})
+    copies = {"_all_" + keys[0]: tensors[0]} if kind == "keras" else {}
+    check_kept(folder, before, {keys[0]: tensors[0], **copies})
 
     renamed = "other/name" if kind.startswith("tf1") else "other/name" + VALUE
     inlay("rename", folder, keys[0], renamed)
     check_runs(folder, capi, cli, function, tensors)
     before.pop(keys[0])
-    check_kept(folder, before, {renamed: tensors[0]})
+    check_kept(folder, before, {renamed: tensors[0], **copies})
 
     tensors[1] = extractors.weights(tensors[1].shape, 78)
     np.save(tmp_path / "value.npy", tensors[1])
