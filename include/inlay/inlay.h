@@ -579,6 +579,55 @@ typedef struct inlay_verify_report {
 INLAY_API inlay_status inlay_bundle_verify(const inlay_verify_options *options, inlay_verify_report *report,
                                            inlay_error *error);
 
+/* Says what TEXT, TensorFlow's error about a damaged checkpoint, means: FN is told a line each. INVALID_ARGUMENT when
+ * it is no such text. */
+INLAY_API inlay_status inlay_bundle_explain(const char *text, inlay_finding_fn fn, void *user, inlay_error *error);
+
+typedef struct inlay_repair_options {
+    size_t size;              /* sizeof, set by inlay_repair_options_init */
+    const char *path;         /* a SavedModel folder or a bundle, as inlay_store_open has it */
+    bool yes;                 /* do it; else only say what would be done */
+    inlay_finding_fn finding; /* told each finding of inlay_bundle_verify, those that are repaired `repairable` */
+    void *finding_user;
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_repair_options;
+INLAY_API void inlay_repair_options_init(inlay_repair_options *options);
+
+typedef struct inlay_repair_report {
+    size_t repairable, repaired; /* findings */
+    size_t left;                 /* damages that a checksum cannot mend */
+} inlay_repair_report;
+
+/* Makes stored checksums fit the bytes that are there: of tensors, whose damage, if it is one, is then accepted, and of
+ * the index's blocks. No data is changed. The index is replaced whole or not at all, manifest and fingerprint follow,
+ * and a record is left: assets.extra/inlay_repair.json, of a bundle PREFIX.repair.json. REPORT may be NULL. Errors: as
+ * inlay_bundle_verify; UNIMPLEMENTED (a compressed index, V1 checkpoints, graphs), ABORTED (an edit is under way). */
+INLAY_API inlay_status inlay_bundle_repair(const inlay_repair_options *options, inlay_repair_report *report,
+                                           inlay_error *error);
+
+typedef struct inlay_salvage_options {
+    size_t size;              /* sizeof, set by inlay_salvage_options_init */
+    const char *path;         /* a SavedModel folder or a bundle */
+    const char *output;       /* folder to make: KEY.npy, KEY.json, as inlay_export names them */
+    bool force;               /* replace a folder that holds nothing but such files */
+    inlay_finding_fn finding; /* told what is damaged */
+    void *finding_user;
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_salvage_options;
+INLAY_API void inlay_salvage_options_init(inlay_salvage_options *options);
+
+typedef struct inlay_salvage_report {
+    size_t saved, lost; /* tensors that the index still names */
+    uint64_t bytes;
+} inlay_salvage_report;
+
+/* Writes out every tensor whose checksum is right, of partitioned ones those whose slices all are. The folder appears
+ * whole or not at all. REPORT may be NULL. Errors: NOT_FOUND (nothing is sound), ALREADY_EXISTS, as inlay_export. */
+INLAY_API inlay_status inlay_bundle_salvage(const inlay_salvage_options *options, inlay_salvage_report *report,
+                                            inlay_error *error);
+
 typedef struct inlay_merge_options {
     size_t size;                /* sizeof, set by inlay_merge_options_init */
     const char *const *sources; /* [n_sources] at least two, all checkpoints (bundles) or all SavedModel folders */

@@ -25,7 +25,9 @@ extern const command
     convert_command,
     merge_command,
     signature_command,
-    verify_command;
+    verify_command,
+    explain_command,
+    repair_command;
 
 const command *const commands[] = {
     &fuse_command,
@@ -45,6 +47,8 @@ const command *const commands[] = {
     &merge_command,
     &signature_command,
     &verify_command,
+    &explain_command,
+    &repair_command,
     NULL,
 };
 /* clang-format on */

@@ -1,15 +1,12 @@
-#include "cli/values.h"
+#include "cli/findings.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 typedef struct verify_values {
     const char *path;
     bool fast, json, quiet;
     int64_t threads;
 } verify_values;
-
-enum { EXIT_UNSEEN = 2 };
 
 #define AT(field) offsetof(verify_values, field)
 static const flag_spec flags[] = {
@@ -28,76 +25,21 @@ static const example examples[] = {
     {NULL, NULL},
 };
 
-/* ---- text */
-
-static void plain_finding(const inlay_finding *f) {
-    static const char *const severities[] = {"note", "warning", "not looked at", "damage"};
-    printf("%s: ", severities[f->severity]);
-    if (f->file[0]) {
-        print_name(stdout, f->file);
-        printf(": ");
-    }
-    print_name(stdout, f->text);
-    putchar('\n');
-    if (f->severity != INLAY_FINDING_DAMAGE) return;
-    const char *comma = "    ";
-    if (f->cause) printf("%slikely cause: %s", comma, inlay_cause_name(f->cause)), comma = ", ";
-    if (f->bytes > 0) printf("%sbytes %" PRId64 " to %" PRId64, comma, f->offset, f->offset + f->bytes), comma = ", ";
-    if (f->rows > 0)
-        printf("%srows %" PRId64 " to %" PRId64, comma, f->first_row, f->first_row + f->rows), comma = ", ";
-    if (comma[0] == ',') putchar('\n');
-}
-
-/* ---- JSON */
-
-static void json_text(const char *name, const char *text) {
-    printf(", \"%s\": ", name);
-    print_json(stdout, text, strlen(text));
-}
-
-static void json_whole(const char *name, int64_t value, bool there) {
-    if (there) printf(", \"%s\": %" PRId64, name, value);
-}
-
-static void json_finding(const inlay_finding *f) {
-    static const char *const severities[] = {"note", "warning", "unseen", "damage"};
-    printf("{\"severity\": \"%s\", \"cause\": \"%s\"", severities[f->severity], inlay_cause_name(f->cause));
-    json_text("text", f->text);
-    if (f->file[0]) json_text("file", f->file);
-    if (f->key.size) {
-        printf(", \"key\": ");
-        print_json(stdout, f->key.data, f->key.size);
-    }
-    if (f->node[0]) json_text("node", f->node);
-    json_whole("offset", f->offset, f->offset >= 0);
-    json_whole("bytes", f->bytes, f->bytes >= 0);
-    json_whole("first_row", f->first_row, f->rows > 0);
-    json_whole("rows", f->rows, f->rows > 0);
-    json_whole("bit", f->bit, f->bit >= 0);
-    json_whole("shift", f->shift, f->shift != 0);
-    if (f->false_match >= 0) printf(", \"false_match\": %.3g", f->false_match);
-    if (f->stored != f->calculated)
-        printf(", \"stored\": %" PRIu32 ", \"calculated\": %" PRIu32, f->stored, f->calculated);
-    printf(", \"repairable\": %s}", f->repairable ? "true" : "false");
-}
-
-/* ---- both */
-
 typedef struct listing {
     const verify_values *v;
     size_t printed;
 } listing;
 
-static void print_finding(void *user, const inlay_finding *f) {
+static void list_finding(void *user, const inlay_finding *f) {
     listing *l = user;
     end_progress();
     if (l->v->quiet && f->severity == INLAY_FINDING_NOTE) return;
     if (!l->v->json) {
-        plain_finding(f);
+        print_finding(f);
         return;
     }
     printf(l->printed++ ? ",\n " : "[");
-    json_finding(f);
+    print_finding_json(f);
 }
 
 static const char *verdict(const inlay_verify_report *r) {
@@ -138,7 +80,7 @@ static int run(const void *values) {
     inlay_verify_options_init(&o);
     o.path = v->path;
     o.fast = v->fast;
-    o.finding = print_finding;
+    o.finding = list_finding;
     o.finding_user = &l;
     o.progress = show_progress;
     inlay_verify_report report;

@@ -77,8 +77,7 @@ static inlay_status check_single(const export_job *j, inlay_error *err) {
                            : "numbers go to a .npy, not to a .json");
 }
 
-/* A folder is replaced only when nothing is lost but what an export writes. */
-static inlay_status check_old_folder(const char *path, inlay_error *err) {
+inlay_status export_check_old_folder(const char *path, inlay_error *err) {
     file_names names;
     TRY(file_list(path, &names, err));
     inlay_status status = INLAY_OK;
@@ -100,15 +99,14 @@ static inlay_status check_target(const export_job *j, inlay_error *err) {
         return fail_at(err, INLAY_ALREADY_EXISTS, path, -1,
                        info.is_folder ? "is a folder and not replaced by a file"
                                       : "is no folder and not replaced by one");
-    return info.is_folder ? check_old_folder(path, err) : INLAY_OK;
+    return info.is_folder ? export_check_old_folder(path, err) : INLAY_OK;
 }
 
 /* ---- a folder */
 
 enum { NAME_MOST = 255 }; /* bytes of a file's name that Linux takes */
 
-/* Different keys have different names, and none has a '/' or begins with a '.'. */
-static inlay_status file_name(const store_tensor *t, buffer *out, inlay_error *err) {
+inlay_status export_file_name(const store_tensor *t, buffer *out, inlay_error *err) {
     buffer_clear(out);
     for (size_t i = 0; i < t->key.size; i++) {
         uint8_t c = t->key.data[i];
@@ -129,7 +127,7 @@ static inlay_status file_name(const store_tensor *t, buffer *out, inlay_error *e
 
 static inlay_status save_in_folder(export_job *j, const char *folder, size_t index, buffer *name, inlay_error *err) {
     store_tensor t = store_at(j->from, index);
-    TRY(file_name(&t, name, err));
+    TRY(export_file_name(&t, name, err));
     char *path = path_join(folder, (const char *)name->data);
     if (!path) return fail_memory(err);
     inlay_status status = store_save(j->from, index, path, FILE_DIRECT, &j->report, err);

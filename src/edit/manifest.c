@@ -315,7 +315,7 @@ manifest_seal manifest_sealed(bytes text, uint32_t *stored, uint32_t *calculated
     return bytes_equal(bytes_make(wanted, size), bytes_make(text.data + at, text.size - at)) ? SEAL_SOUND : SEAL_BROKEN;
 }
 
-static inlay_status dump(json_t *root, const char *path, inlay_error *err) {
+inlay_status manifest_save(json_t *root, const char *path, inlay_error *err) {
     buffer sealed = {0};
     char *text = json_dumps(root, JSON_INDENT(1) | JSON_ENSURE_ASCII), seal[SEAL_TEXT];
     if (!text) return fail_memory(err);
@@ -355,7 +355,7 @@ inlay_status manifest_write(const char *folder, json_t *collections, const manif
     if (status == INLAY_OK &&
         (json_object_set(root, "collections", collections) != 0 || json_object_set(root, "files", j.files) != 0))
         status = fail_memory(err);
-    if (status == INLAY_OK) status = dump(root, path, err);
+    if (status == INLAY_OK) status = manifest_save(root, path, err);
     bundle_close(j.bundle);
     mem_free(j.covered.list);
     mem_free(j.pieces.list);

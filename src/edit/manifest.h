@@ -27,6 +27,9 @@ typedef struct manifest_known {
  */
 inlay_status manifest_write(const char *folder, json_t *collections, const manifest_known *known, inlay_error *err);
 
+/* Writes ROOT, as manifest_read gave it, to PATH, sealed, over one that is there. */
+inlay_status manifest_save(json_t *root, const char *path, inlay_error *err);
+
 /* Whether a collection of the manifest ROOT (may be NULL) says that KEY is its; *name is the collection's. */
 bool manifest_owns(const json_t *root, bytes key, const char **name);
 

@@ -154,14 +154,15 @@ static inlay_status add_entry(bundle_survey *s, const sstable_cursor *c, inlay_e
 
 static inlay_status read_block(bundle_survey *s, sstable_cursor *c, size_t index, inlay_error *err) {
     inlay_error what;
+    size_t before = s->n_problems;
     inlay_status status = sstable_seek_block(c, index, &what);
     while (status == INLAY_OK && sstable_valid(c)) {
         TRY(add_entry(s, c, err));
         status = sstable_advance_in_block(c, &what);
     }
-    if (status == INLAY_OK) return INLAY_OK;
-    s->blocks[index].broken = true;
-    return take_damage(s, status, &what, err);
+    if (status != INLAY_OK) TRY(take_damage(s, status, &what, err));
+    s->blocks[index].broken = s->n_problems > before;
+    return INLAY_OK;
 }
 
 static inlay_status read_table(bundle_survey *s, sstable *t, inlay_error *err) {

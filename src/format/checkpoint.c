@@ -41,6 +41,19 @@ done:
     return status;
 }
 
+inlay_status checkpoint_of_bundle(const char *path, bundle *b, checkpoint **out, inlay_error *err) {
+    checkpoint *c = mem_zalloc(1, sizeof *c);
+    *out = NULL;
+    if (c && (c->path = mem_strdup(path))) {
+        c->bundle = b;
+        *out = c;
+        return INLAY_OK;
+    }
+    bundle_close(b);
+    mem_free(c);
+    return fail_memory(err);
+}
+
 void checkpoint_close(checkpoint *c) {
     if (!c) return;
     bundle_close(c->bundle);

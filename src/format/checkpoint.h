@@ -11,6 +11,8 @@ typedef struct checkpoint checkpoint;
  * file names the latest one. Where both kinds are, the bundle. *out is the caller's (checkpoint_close). Errors:
  * NOT_FOUND; as checkpoint_latest, bundle_open and checkpoint_v1_open. */
 inlay_status checkpoint_open(const char *path, bool copy, checkpoint **out, inlay_error *err);
+/* B, which *out takes over, also on failure. */
+inlay_status checkpoint_of_bundle(const char *path, bundle *b, checkpoint **out, inlay_error *err);
 void checkpoint_close(checkpoint *c); /* tensors that were read stay valid; NULL is fine */
 
 /* What it is called: the prefix of a bundle or of a V1 checkpoint. */

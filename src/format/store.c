@@ -86,6 +86,23 @@ failed:
     return status;
 }
 
+inlay_status store_of_bundle(const char *path, bundle *b, store **out, inlay_error *err) {
+    *out = NULL;
+    store *s = mem_zalloc(1, sizeof *s);
+    if (!s) {
+        bundle_close(b);
+        return fail_memory(err);
+    }
+    arena_init(&s->memory, 0);
+    inlay_status status = checkpoint_of_bundle(path, b, &s->checkpoint, err);
+    if (status == INLAY_OK && !(s->path = mem_strdup(path))) status = fail_memory(err);
+    if (status == INLAY_OK)
+        *out = s;
+    else
+        store_close(s);
+    return status;
+}
+
 void store_close(store *s) {
     if (!s) return;
     checkpoint_close(s->checkpoint);

@@ -30,6 +30,9 @@ typedef struct store_tensor {
  * only in the second case. *out is the caller's (store_close). Errors: as checkpoint_open and saved_model_open;
  * INVALID_ARGUMENT (two nodes of one name). */
 inlay_status store_open(const char *path, bool copy, store **out, inlay_error *err);
+
+/* The tensors of B, which *out takes over, also on failure; PATH is named in errors. */
+inlay_status store_of_bundle(const char *path, bundle *b, store **out, inlay_error *err);
 void store_close(store *s); /* tensors that were read stay valid; NULL is fine */
 
 const char *store_path(const store *s);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 void verify_begin(verify_job *j, const inlay_verify_options *o) {
-    *j = (verify_job){.o = o, .report = {.kind = ""}};
+    *j = (verify_job){.o = o, .report = {.kind = ""}, .manifest_path = ""};
     arena_init(&j->a, 0);
     j->found.a = &j->a;
     long pages = sysconf(_SC_PAGESIZE);

@@ -47,29 +47,60 @@ static inlay_status list_files(verify_job *j, const char *prefix, inlay_error *e
     return INLAY_OK;
 }
 
-/* Whether names of data files of PREFIX are about: those of SHARDS in *own, all others in *foreign, one of which is
- * *shown. */
-static inlay_status count_names(verify_job *j, const char *prefix, size_t *own, size_t *foreign, const char **shown,
-                                inlay_error *err) {
+/* Bytes [FROM, TO) of the data file PATH, of SIZE bytes, which no entry covers, less those that the manifest does. */
+static void count_gap(verify_job *j, const char *path, uint64_t size, uint64_t from, uint64_t to) {
+    if (to > size) to = size;
+    if (from >= to) return;
+    uint64_t open = to - from;
+    for (size_t i = 0; i < j->n_others; i++) {
+        const other_range *r = &j->others[i];
+        if (strcmp(r->path, path) != 0) continue;
+        uint64_t begin = r->offset > from ? r->offset : from, end = r->offset + r->size < to ? r->offset + r->size : to;
+        if (begin < end) open -= end - begin < open ? end - begin : open;
+    }
+    j->report.uncovered += open;
+}
+
+/* What data files of PREFIX there are. */
+typedef struct series {
+    size_t own, foreign; /* of the header's number of files, of another one */
+    size_t unnamed;      /* of either kind, that no entry names */
+    const char *shown;   /* one of the foreign ones */
+    const char *left;    /* one of the unnamed ones */
+} series;
+
+static inlay_status add_name(verify_job *j, const char *folder, const char *name, int32_t id, int32_t shards,
+                             series *out, inlay_error *err) {
+    bool own = shards == j->survey->shards;
+    const char *kept = arena_strdup(&j->a, name);
+    if (!kept) return fail_memory(err);
+    ++*(own ? &out->own : &out->foreign);
+    if (!own) out->shown = kept;
+    if (own && find_file(j, id)) return INLAY_OK;
+    char *path = path_join(folder, name);
+    file_info info = {0};
+    if (!path) return fail_memory(err);
+    if (file_stat(path, true, &info, NULL) == INLAY_OK) count_gap(j, path, info.size, 0, info.size);
+    mem_free(path);
+    if (own && info.size == 0) return INLAY_OK;
+    out->unnamed++;
+    out->left = kept;
+    return INLAY_OK;
+}
+
+static inlay_status list_series(verify_job *j, const char *prefix, series *out, inlay_error *err) {
     char *folder = path_parent(prefix);
     file_names names = {0};
     inlay_status status = folder ? file_list(folder, &names, err) : fail_memory(err);
     const char *base = path_name(prefix);
     size_t length = strlen(base);
-    *own = *foreign = 0;
-    *shown = "";
-    for (size_t i = 0; i < names.count; i++) {
+    *out = (series){.shown = "", .left = ""};
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
         int id, shards, used = 0;
-        if (strncmp(names.names[i], base, length) != 0 ||
-            sscanf(names.names[i] + length, ".data-%d-of-%d%n", &id, &shards, &used) != 2 ||
-            names.names[i][length + (size_t)used])
-            continue;
-        if (shards == j->survey->shards) {
-            ++*own;
-            continue;
-        }
-        ++*foreign;
-        if (!(*shown = arena_strdup(&j->a, names.names[i]))) status = fail_memory(err);
+        if (strncmp(names.names[i], base, length) == 0 &&
+            sscanf(names.names[i] + length, ".data-%d-of-%d%n", &id, &shards, &used) == 2 &&
+            names.names[i][length + (size_t)used] == 0)
+            status = add_name(j, folder, names.names[i], id, shards, out, err);
     }
     file_names_free(&names);
     mem_free(folder);
@@ -95,20 +126,20 @@ static size_t count_tensors(const verify_job *j, int32_t id) {
 
 /* INDEX_ALONE: the index is what was asked for, and its data files may all be elsewhere. */
 static inlay_status open_files(verify_job *j, const char *prefix, bool index_alone, inlay_error *err) {
-    size_t own, foreign, absent = 0;
-    const char *shown;
-    TRY(count_names(j, prefix, &own, &foreign, &shown, err));
+    size_t absent = 0;
+    series there;
+    TRY(list_series(j, prefix, &there, err));
     for (size_t i = 0; i < j->n_files; i++) absent += !file_exists(j->files[i].path);
-    if (foreign && absent)
+    if (there.foreign && absent)
         findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_OTHER_CHECKPOINT, j->survey->path,
                      "the header says %" PRId32 " data file%s, but there are files named like %s: index and data files "
                      "were not written together",
-                     j->survey->shards, j->survey->shards == 1 ? "" : "s", shown);
-    else if (foreign)
+                     j->survey->shards, j->survey->shards == 1 ? "" : "s", there.shown);
+    else if (there.unnamed)
         findings_add(&j->found, INLAY_FINDING_NOTE, INLAY_CAUSE_UNKNOWN, j->survey->path,
-                     "%zu data file%s not named by the header (%s): left by an edit, or by another checkpoint", foreign,
-                     foreign == 1 ? "" : "s", shown);
-    bool alone = index_alone && own == 0 && foreign == 0;
+                     "no entry names %zu of the data files (%s): left by an edit, or by another checkpoint",
+                     there.unnamed, there.left);
+    bool alone = index_alone && there.own == 0 && there.foreign == 0;
     if (alone) j->report.kind = "index";
     for (size_t i = 0; i < j->n_files; i++) {
         data_file *f = &j->files[i];
@@ -160,21 +191,6 @@ static int by_place(const void *a, const void *b) {
     return (x->entry->offset > y->entry->offset) - (x->entry->offset < y->entry->offset);
 }
 
-/* Bytes [FROM, TO) of data file F, which no entry covers, less those that the manifest does. */
-static void count_gap(verify_job *j, const data_file *f, uint64_t from, uint64_t to) {
-    if (!f->map) return;
-    if (to > f->map->size) to = f->map->size;
-    if (from >= to) return;
-    uint64_t open = to - from;
-    for (size_t i = 0; i < j->n_others; i++) {
-        const other_range *r = &j->others[i];
-        if (strcmp(r->path, f->path) != 0) continue;
-        uint64_t begin = r->offset > from ? r->offset : from, end = r->offset + r->size < to ? r->offset + r->size : to;
-        if (begin < end) open -= end - begin < open ? end - begin : open;
-    }
-    j->report.uncovered += open;
-}
-
 /* Bytes of data files that no entry covers, and entries that share bytes. */
 static inlay_status verify_layout(verify_job *j, inlay_error *err) {
     const checked **sorted = arena_alloc(&j->a, (j->n_tensors + 1) * sizeof *sorted);
@@ -190,7 +206,7 @@ static inlay_status verify_layout(verify_job *j, inlay_error *err) {
         bool first = i == 0 || sorted[i - 1]->file != t->file;
         if (first) end = 0;
         if (e->offset > end) {
-            count_gap(j, t->file, end, e->offset);
+            if (t->file->map) count_gap(j, t->file->path, t->file->map->size, end, e->offset);
         } else if (e->offset < end) {
             finding *f =
                 findings_add(&j->found, INLAY_FINDING_WARNING, INLAY_CAUSE_UNKNOWN, t->file->path,
@@ -201,7 +217,7 @@ static inlay_status verify_layout(verify_job *j, inlay_error *err) {
         }
         if (e->offset + e->size > end) end = e->offset + e->size;
         bool last = i + 1 == n || sorted[i + 1]->file != t->file;
-        if (last) count_gap(j, t->file, end, UINT64_MAX);
+        if (last && t->file->map) count_gap(j, t->file->path, t->file->map->size, end, UINT64_MAX);
     }
     return INLAY_OK;
 }

@@ -10,13 +10,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define MANIFEST "assets.extra/inlay.json"
-
 /* ---- what the manifest says of a search */
 
 static void unfit(verify_job *j, const char *search, const char *what, bytes key) {
-    finding *f = findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_UNKNOWN, MANIFEST, "search %s: %s%s%s",
-                              search, what, key.size ? " " : "", key.size ? key_shown(&j->found, key) : "");
+    finding *f =
+        findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_UNKNOWN, j->manifest_path, "search %s: %s%s%s",
+                     search, what, key.size ? " " : "", key.size ? key_shown(&j->found, key) : "");
     f->shown.key = (inlay_string){(const char *)key.data, key.size};
 }
 
@@ -320,7 +319,7 @@ void verify_fused(verify_job *j) {
         f->shown.rows = 1;
     }
     if (tombstones)
-        findings_add(&j->found, INLAY_FINDING_NOTE, INLAY_CAUSE_UNKNOWN, MANIFEST,
+        findings_add(&j->found, INLAY_FINDING_NOTE, INLAY_CAUSE_UNKNOWN, j->manifest_path,
                      "%" PRId64 " row%s a tombstone: %s never found", tombstones, tombstones == 1 ? " is" : "s are",
                      tombstones == 1 ? "it is" : "they are");
 }

@@ -83,7 +83,7 @@ static bool one_bit(uint32_t difference) {
 
 /* Whether a change of one or two neighbouring bytes explains the difference, which an edit with a forgotten checksum
  * seldom is: then the block is damaged. */
-static void name_block(verify_job *j, const survey_block *b, finding *f) {
+static void name_block(verify_job *j, const survey_block *b, bool has_entries, finding *f) {
     uint32_t difference = b->stored ^ b->calculated;
     uint64_t size = b->size + 1; /* the kind of the block is covered too */
     fit fits = fit_of_block(j, b);
@@ -120,7 +120,7 @@ static void name_block(verify_job *j, const survey_block *b, finding *f) {
         finding_say(&j->found, f,
                     b->broken ? "; its entries cannot be read either"
                               : "; entries in it do not fit the data: the block is damaged");
-    } else {
+    } else if (has_entries && fits.sound + fits.unseen > 0) {
         f->shown.cause = INLAY_CAUSE_STALE_CHECKSUM;
         finding_say(&j->found, f, "; its entries are well formed%s: it was edited and its checksum was not",
                     fits.unseen ? "" : " and fit the data");
@@ -143,6 +143,6 @@ void verify_blocks(verify_job *j) {
         f->shown.repairable = true;
         f->repair = REPAIR_BLOCK;
         f->block = b->offset;
-        name_block(j, b, f);
+        name_block(j, b, i + 2 < s->n_blocks, f); /* the last two describe the table */
     }
 }

@@ -162,8 +162,8 @@ static bool get_whole(const json_t *object, const char *key, uint64_t *out) {
 }
 
 static void bad_entry(verify_job *j, const char *what) {
-    findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_UNKNOWN, PLACE, "the manifest's entry of %s is malformed",
-                 what ? what : "a file");
+    findings_add(&j->found, INLAY_FINDING_DAMAGE, INLAY_CAUSE_UNKNOWN, j->manifest_path,
+                 "the manifest's entry of %s is malformed", what ? what : "a file");
 }
 
 static inlay_status check_gaps(verify_job *j, const here *h, const json_t *gaps, inlay_error *err) {
@@ -255,7 +255,8 @@ inlay_status verify_manifest(verify_job *j, inlay_error *err) {
     if (!path) return fail_memory(err);
     here_list l = {0};
     inlay_status status = INLAY_OK;
-    if (file_exists(path)) status = open_manifest(j, path, err);
+    if (!(j->manifest_path = arena_strdup(&j->a, path))) status = fail_memory(err);
+    if (status == INLAY_OK && file_exists(path)) status = open_manifest(j, path, err);
     mem_free(path);
     j->report.has_manifest = j->manifest != NULL;
     if (status == INLAY_OK) status = list_here(j, &l, j->folder, "", 0, err);

@@ -80,6 +80,7 @@ typedef struct verify_job {
     char *prefix; /* of a bundle; NULL: none */
     saved_model *model;
     json_t *manifest;
+    const char *manifest_path; /* in the arena; "" without one */
     bundle_survey *survey;
     data_file *files;
     size_t n_files;
