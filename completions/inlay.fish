@@ -109,7 +109,7 @@ complete -c inlay -n '__fish_seen_subcommand_from convert' -l binary -d 'write t
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l lossy -d 'leave out of a text what text cannot hold, instead of refusing'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l force -d 'replace a graph\'s file or a model that is there'
 complete -c inlay -n '__fish_seen_subcommand_from convert' -l json -d 'print a report as JSON'
-complete -c inlay -n __fish_use_subcommand -a merge -d 'make one checkpoint of several'
+complete -c inlay -n __fish_use_subcommand -a merge -d 'make one checkpoint, or one fused model, of several'
 complete -c inlay -n '__fish_seen_subcommand_from merge' -l out -r -d 'where the result goes: a new prefix or folder'
 complete -c inlay -n '__fish_seen_subcommand_from merge' -l first-wins -d 'of a tensor that several have take the first\'s, instead of refusing'
 complete -c inlay -n '__fish_seen_subcommand_from merge' -l force -d 'replace a model that is there'

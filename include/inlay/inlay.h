@@ -648,9 +648,12 @@ typedef struct inlay_merge_report {
 
 /* Makes one of several. Checkpoints: one index over the data files of all, which are shared with the sources where the
  * file system can. Their object graphs (TF2) become one, in which each object is found by the path that it had; the
- * count of saves is the first's. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS (the output), INVALID_ARGUMENT
- * (a key that two have, or sources of several kinds), UNIMPLEMENTED (V1 checkpoints: inlay_bundle_convert first),
- * DATA_LOSS, RESOURCE_EXHAUSTED. */
+ * count of saves is the first's. Fused models with the same extractor (or none): rows of a collection that several have
+ * follow one another, of one metric, dimension and dtype, with their labels or ids; other collections stand side by
+ * side; what is the default is the first's. All but labels is shared with the sources. FAILED_PRECONDITION: they do not
+ * fit. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS (the output), INVALID_ARGUMENT (a key that two have, or
+ * sources of several kinds), UNIMPLEMENTED (V1 checkpoints: inlay_bundle_convert first), DATA_LOSS, RESOURCE_EXHAUSTED.
+ */
 INLAY_API inlay_status inlay_bundle_merge(const inlay_merge_options *options, inlay_merge_report *report,
                                           inlay_error *error);
 

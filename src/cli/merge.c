@@ -21,6 +21,7 @@ static const char *const operands[] = {"SOURCE...", NULL};
 static const example examples[] = {
     {"inlay merge encoder/ckpt-5 decoder/ckpt-9 -o both/ckpt", "the tensors of two checkpoints in one"},
     {"inlay merge part-0 part-1 part-2 -o whole", "the parts of a sharded save"},
+    {"inlay merge monday/ tuesday/ -o both/", "the rows of two fused models in one"},
     {NULL, NULL},
 };
 
@@ -48,12 +49,13 @@ static int run(const void *values) {
     else
         printf("%s: %zu tensor%s in %d data file%s in %.2f s\n", v->output, report.tensors,
                report.tensors == 1 ? "" : "s", report.shards, report.shards == 1 ? "" : "s", seconds);
+    if (!v->json && report.rows) printf("%" PRId64 " rows in all collections\n", report.rows);
     return EXIT_FINE;
 }
 
 const command merge_command = {
     .name = "merge",
-    .summary = "make one checkpoint of several",
+    .summary = "make one checkpoint, or one fused model, of several",
     .usage = "SOURCE SOURCE... -o OUT [FLAG]...",
     .description =
         "Makes one checkpoint of several bundles: one index over the data files of all, which are shared with the "
@@ -63,7 +65,10 @@ const command merge_command = {
         "the folder's file `checkpoint` names it as the latest.\n\n"
         "A key that two sources have is refused and named; with --first-wins the first's tensor is taken. Slices of "
         "one partitioned tensor are joined. The object graphs of TF2 checkpoints become one in which each object is "
-        "found by the path that it had; the number of saves is the first's.",
+        "found by the path that it had; the number of saves is the first's.\n\n"
+        "Fused models that have the same extractor become one: the rows of a collection that several have follow one "
+        "another, with their labels or ids, and other collections stand side by side. The signatures, and which is the "
+        "default, are those of the first. Rows are shared with the sources; only labels are copied.",
     .flags = flags,
     .operands = operands,
     .operands_offset = AT(sources),

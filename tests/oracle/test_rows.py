@@ -39,6 +39,7 @@ class Rows:
 
     def edit(self, *args):
         self.inlay("rows", self.model, "--name", self.name, *args)
+        self.inlay("verify", self.model)
 
     def file(self, n, seed):
         """N new rows in a file, and as they are stored."""

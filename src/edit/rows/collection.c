@@ -298,11 +298,10 @@ done:
     return status;
 }
 
-inlay_status collection_open(const char *path, const char *name, arena *a, collection *c, inlay_error *err) {
-    *c = (collection){0};
-    TRY(saved_model_open(path, false, &c->model, err));
+inlay_status collection_open_model(saved_model *model, const char *name, arena *a, collection *c, inlay_error *err) {
+    *c = (collection){.model = model};
     if (c->model->kind != SAVED_MODEL || !c->model->folder)
-        return fail_at(err, INLAY_INVALID_ARGUMENT, path, -1, "is no SavedModel folder");
+        return fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1, "is no SavedModel folder");
     TRY(saved_model_pick(c->model, NULL, &c->graph, err));
     TRY(pick_name(c, name, a, err));
     TRY(saved_variables_prefix(c->model, &c->bundle_prefix, err));
@@ -310,6 +309,28 @@ inlay_status collection_open(const char *path, const char *name, arena *a, colle
     if (bundle_big_endian(c->bundle))
         return fail_at(err, INLAY_UNIMPLEMENTED, c->bundle_prefix, -1, "the variables are big-endian");
     return read_search(c, a, err);
+}
+
+inlay_status collection_open(const char *path, const char *name, arena *a, collection *c, inlay_error *err) {
+    saved_model *model;
+    *c = (collection){0};
+    TRY(saved_model_open(path, false, &model, err));
+    return collection_open_model(model, name, a, c, err);
+}
+
+inlay_status collection_move(collection *c, saved_model *model, arena *a, inlay_error *err) {
+    graph_nodes main = {.file = model->file};
+    c->model = model;
+    c->signature = NULL;
+    c->is_default = false;
+    TRY(saved_model_pick(model, NULL, &c->graph, err));
+    inlay_status status = list_main_nodes(c, &main, err);
+    if (status == INLAY_OK && c->form == FUSE_OBJECTS) {
+        c->call = graph_nodes_find(&main, "call");
+        status = find_function(c, a, err);
+    }
+    graph_nodes_free(&main);
+    return status == INLAY_OK ? read_signatures(c, err) : status;
 }
 
 bool collection_is_tombstone(const collection *c, float side) {

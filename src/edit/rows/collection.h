@@ -39,6 +39,7 @@ typedef struct collection {
     bool own_query;    /* it is an input that fuse added: there is no extractor */
 
     /* FUSE_OBJECTS */
+    bytes objects; /* the checkpoint's object graph, where it is not the bundle's any more; else no data */
     const char *function_name;
     bytes function, call; /* FunctionDef; NodeDef of its call in the main graph */
 } collection;
@@ -49,6 +50,13 @@ typedef struct collection {
  * search), DATA_LOSS (its parts do not fit each other), UNIMPLEMENTED (changed by something else than Inlay). */
 inlay_status collection_open(const char *path, const char *name, arena *a, collection *c, inlay_error *err);
 void collection_close(collection *c);
+
+/* The same of MODEL, which C takes, also when it fails. */
+inlay_status collection_open_model(saved_model *model, const char *name, arena *a, collection *c, inlay_error *err);
+
+/* C as it stands in MODEL, a state of its own model in which other parts were edited. MODEL stays the caller's and must
+ * outlive what is done with C, which is not to be closed then (give a copy). */
+inlay_status collection_move(collection *c, saved_model *model, arena *a, inlay_error *err);
 
 /* Rows that can no longer win: their factor is NaN, or infinite for l2. *count is their number in CHUNK. */
 bool collection_is_tombstone(const collection *c, float side);

@@ -1,9 +1,7 @@
 #include "edit/rows/rows.h"
 
 #include "base/alloc.h"
-#include "edit/rows/rebuild.h"
 #include "edit/rows/rows_edit.h"
-#include "edit/rows/unfuse.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,94 +31,13 @@ static inlay_status check_ranges(rows_edit *e, inlay_rows_options *o, inlay_erro
     return INLAY_OK;
 }
 
-/* ---- what follows from the new chunks */
-
-static inlay_status list_variables(rows_edit *e, fuse_graph *g, inlay_error *err) {
-    const collection *c = &e->c;
-    fuse_variable *list = arena_zalloc(&e->a, 2 * e->n_chunks + 1, sizeof *list);
-    graph_chunk *chunks = arena_zalloc(&e->a, e->n_chunks, sizeof *chunks);
-    int64_t rows = 0;
-    if (!list || !chunks) return fail_memory(err);
-    for (size_t i = 0; i < e->n_chunks; i++) {
-        const next_chunk *k = &e->chunks[i];
-        shape dims = k->transposed ? shape_matrix(c->dim, k->count) : shape_matrix(k->count, c->dim);
-        list[g->n_variables++] = (fuse_variable){.name = k->rows, .type = c->type, .dims = dims};
-        if (k->side)
-            list[g->n_variables++] =
-                (fuse_variable){.name = k->side, .type = INLAY_FLOAT32, .dims = shape_vector(k->count)};
-        chunks[i] = (graph_chunk){k->rows, k->side, k->count, rows, k->transposed, k->guarded};
-        rows += k->count;
-    }
-    if (c->payload)
-        list[g->n_variables++] =
-            (fuse_variable){.name = e->payload_variable, .type = c->payload_stored->type, .dims = shape_vector(rows)};
-    for (size_t i = 0; i < g->n_variables; i++)
-        if (!(list[i].key = fuse_variable_key(c->form, c->prefix, list[i].name, &e->a))) return fail_memory(err);
-    g->variables = list;
-    g->chunks = chunks;
-    g->n_chunks = e->n_chunks;
-    return INLAY_OK;
-}
-
-static inlay_status rebuild_graph(rows_edit *e, inlay_error *err) {
-    const collection *c = &e->c;
-    buffer without = {0}, objects = {0}, graph = {0};
-    saved_model *unfused = NULL;
-    fuse_extractor extractor;
-    fuse_graph g = {.name = c->signature->key,
-                    .prefix = c->prefix,
-                    .default_k = c->default_k,
-                    .make_default = c->is_default,
-                    .dim = c->dim,
-                    .metric = c->metric,
-                    .type = c->type,
-                    .payload = c->payload,
-                    .payload_variable = e->payload_variable,
-                    .payload_type = c->payload ? c->payload_stored->type : INLAY_INVALID_DTYPE};
-    inlay_status status;
-    TRY_TO(done, list_variables(e, &g, err));
-    TRY_TO(done, unfuse(c, UNFUSE_REBUILD, &e->a, &without, &objects, err));
-    TRY_TO(done, saved_model_open_edited(c->model, &without, &unfused, err));
-    TRY_TO(done, collection_extractor(c, unfused, buffer_bytes(&objects), &e->a, &extractor, err));
-    TRY_TO(done, fuse_write_graph(&extractor, &g, &e->a, &graph, &e->change.objects, err));
-    change_graph(&e->change, &graph);
-done:
-    saved_model_close(unfused);
-    buffer_free(&without);
-    buffer_free(&objects);
-    buffer_free(&graph);
-    return status;
-}
-
-static inlay_status edit_manifest(rows_edit *e, inlay_error *err) {
-    if (!e->manifest) return INLAY_OK;
-    json_t *chunks = json_array();
-    int64_t rows = 0;
-    bool ok = chunks != NULL;
-    for (size_t i = 0; i < e->n_chunks && ok; i++) {
-        json_t *chunk = e->chunks[i].json;
-        e->chunks[i].json = NULL;
-        ok = chunk && manifest_set(chunk, "first_row", json_integer(rows));
-        ok = json_array_append_new(chunks, chunk) == 0 && ok;
-        rows += e->chunks[i].count;
-    }
-    ok = manifest_set(e->manifest, "chunks", chunks) && ok;
-    ok = ok && manifest_set(e->manifest, "rows", json_integer(rows)) &&
-         manifest_set(e->manifest, "next_variable", json_integer((json_int_t)e->next_variable));
-    if (ok && e->c.payload) {
-        const char *key = fuse_variable_key(e->c.form, e->c.prefix, e->payload_variable, &e->a);
-        ok = key && manifest_set(json_object_get(e->manifest, e->c.payload), "key", json_string(key));
-    }
-    return ok ? INLAY_OK : fail_memory(err);
-}
-
 /* ---- the whole */
 
 static inlay_status open_all(rows_edit *e, const char *model, const inlay_edit_options *options, inlay_error *err) {
     static const change_needs needs = {.keep_old_shards = true};
-    TRY(change_begin(model, options, &needs, &e->change, err));
-    TRY(collection_open(e->change.path, e->o->name, &e->a, &e->c, err));
-    e->manifest = json_object_get(json_object_get(e->change.manifest, "collections"), e->c.name);
+    TRY(change_begin(model, options, &needs, e->change, err));
+    TRY(collection_open(e->change->path, e->o->name, &e->a, &e->c, err));
+    e->manifest = json_object_get(json_object_get(e->change->manifest, "collections"), e->c.name);
     if (!json_is_object(e->manifest)) e->manifest = NULL;
     e->next_variable = e->c.next_variable;
     json_int_t named = json_integer_value(json_object_get(e->manifest, "next_variable"));
@@ -144,8 +61,8 @@ static inlay_status run(rows_edit *e, inlay_rows_options *o, inlay_error *err) {
     }
     for (size_t i = 0; i < e->n_chunks; i++) e->report->rows += e->chunks[i].count;
     e->report->total_chunks = e->n_chunks;
-    if (e->graph_changed) TRY(rebuild_graph(e, err));
-    TRY(edit_manifest(e, err));
+    if (e->graph_changed) TRY(rows_rebuild_graph(e, err));
+    TRY(rows_edit_manifest(e, err));
     if (e->reader) TRY(shard_check_unchanged(&e->source.shards[0], err));
     return INLAY_OK;
 }
@@ -154,13 +71,14 @@ inlay_status edit_rows(const char *model, const inlay_rows_options *options, con
                        inlay_rows_report *report, inlay_error *err) {
     inlay_rows_options o = *options;
     inlay_rows_report unused;
-    rows_edit e = {.o = &o, .report = report ? report : &unused};
+    change c;
+    rows_edit e = {.o = &o, .report = report ? report : &unused, .change = &c};
     *e.report = (inlay_rows_report){0};
     arena_init(&e.a, 0);
     inlay_status status = open_all(&e, model, how, err);
     if (status == INLAY_OK) status = run(&e, &o, err);
-    if (status == INLAY_OK) status = change_commit(&e.change, err);
-    change_abandon(&e.change);
+    if (status == INLAY_OK) status = change_commit(&c, err);
+    change_abandon(&c);
     if (e.has_pass) row_pass_free(&e.pass);
     shard_reader_close(e.reader);
     shards_close(&e.source);

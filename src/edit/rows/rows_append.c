@@ -45,7 +45,7 @@ inlay_status rows_append(rows_edit *e, inlay_error *err) {
     TRY(add_chunks(e, err));
     TRY(rows_check_finite(e, err));
     e->report->changed = e->source.rows;
-    change_note(&e->change, "%" PRId64 " row%s appended to %s, as %" PRId64 ":%" PRId64, e->source.rows,
+    change_note(e->change, "%" PRId64 " row%s appended to %s, as %" PRId64 ":%" PRId64, e->source.rows,
                 e->source.rows == 1 ? " is" : "s are", e->c.name, e->c.rows, e->c.rows + e->source.rows);
     inlay_row_range all = {0, e->c.rows};
     return rows_payload(e, &all, 1, err);

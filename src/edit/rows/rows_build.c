@@ -17,7 +17,7 @@ int64_t chunk_most_rows(const rows_edit *e, int64_t total) {
 
 inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err) {
     *b = (chunk_builder){.e = e, .sided = e->c.metric != SEARCH_DOT};
-    TRY(bundle_edit_data(e->change.bundle, &b->out, &b->shard, err));
+    TRY(bundle_edit_data(e->change->bundle, &b->out, &b->shard, err));
     b->offset = file_position(b->out);
     if (!e->has_pass) return INLAY_OK;
     row_pass_begin(&e->pass);

@@ -136,7 +136,7 @@ inlay_status rows_delete(rows_edit *e, inlay_error *err) {
         TRY(rows_drop(e, i, err));
     }
     e->graph_changed = true;
-    change_note(&e->change, "%" PRId64 " row%s of %s %s deleted; those behind get lower numbers", e->report->changed,
+    change_note(e->change, "%" PRId64 " row%s of %s %s deleted; those behind get lower numbers", e->report->changed,
                 e->report->changed == 1 ? "" : "s", c->name, e->report->changed == 1 ? "is" : "are");
     return rows_payload(e, kept, n_kept, err);
 }

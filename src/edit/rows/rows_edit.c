@@ -27,11 +27,11 @@ inlay_status rows_add_chunk(rows_edit *e, const next_chunk *chunk, inlay_error *
     return INLAY_OK;
 }
 
-json_t *rows_old_json(const rows_edit *e, size_t chunk) {
+json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk) {
     const json_t *old;
     size_t i;
-    const bundle_entry *stored = e->c.chunks[chunk].stored;
-    json_array_foreach(json_object_get(e->manifest, "chunks"), i, old) {
+    const bundle_entry *stored = c->chunks[chunk].stored;
+    json_array_foreach(json_object_get(manifest, "chunks"), i, old) {
         const char *key = json_string_value(json_object_get(old, "key"));
         if (key && bytes_is(stored->key, key)) return json_copy((json_t *)old);
     }
@@ -46,14 +46,14 @@ inlay_status rows_keep(rows_edit *e, size_t chunk, inlay_error *err) {
                                         .count = k->count,
                                         .transposed = k->transposed,
                                         .guarded = k->guarded,
-                                        .json = rows_old_json(e, chunk)},
+                                        .json = rows_old_json(&e->c, e->manifest, chunk)},
                           err);
 }
 
 inlay_status rows_drop(rows_edit *e, size_t chunk, inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
-    TRY(bundle_edit_drop(e->change.bundle, k->stored->key, err));
-    return k->factor ? bundle_edit_drop(e->change.bundle, k->factor->key, err) : INLAY_OK;
+    TRY(bundle_edit_drop(e->change->bundle, k->stored->key, err));
+    return k->factor ? bundle_edit_drop(e->change->bundle, k->factor->key, err) : INLAY_OK;
 }
 
 const char *rows_variable(rows_edit *e, const char *what, size_t number, inlay_error *err) {
@@ -66,7 +66,7 @@ inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, cons
                             uint64_t offset, uint64_t size, uint32_t crc, inlay_error *err) {
     const char *key = fuse_variable_key(e->c.form, e->c.prefix, variable, &e->a);
     if (!key) return fail_memory(err);
-    return bundle_edit_entry(e->change.bundle, bytes_of(key), type, dims, shard, offset, size, crc, err);
+    return bundle_edit_entry(e->change->bundle, bytes_of(key), type, dims, shard, offset, size, crc, err);
 }
 
 inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err) {
@@ -102,7 +102,7 @@ static inlay_status keep_sides(void *user, const float *sides, size_t rows, inla
 
 inlay_status rows_begin_pass(rows_edit *e, inlay_error *err) {
     row_sides sides = {.fn = e->c.metric == SEARCH_DOT ? NULL : keep_sides, .user = e};
-    progress_start(&e->progress, e->change.options->progress, e->change.options->progress_user, "reading rows",
+    progress_start(&e->progress, e->change->options->progress, e->change->options->progress_user, "reading rows",
                    (uint64_t)e->source.rows * rows_row_bytes(&e->c));
     TRY(row_pass_init(&e->pass, e->c.metric, e->c.dim, e->c.type, sides, &e->progress, err));
     e->has_pass = true;

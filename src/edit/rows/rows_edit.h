@@ -5,6 +5,7 @@
 #include "edit/change.h"
 #include "edit/fuse/row_pass.h"
 #include "edit/rows/collection.h"
+#include "format/labels.h"
 #include "format/shards.h"
 
 enum { ROWS_STEP_BYTES = 4 << 20 /* of rows that are held at a time */ };
@@ -20,7 +21,7 @@ typedef struct next_chunk {
 typedef struct rows_edit {
     const inlay_rows_options *o;
     inlay_rows_report *report;
-    change change;
+    change *change;
     arena a;
     collection c;
     json_t *manifest; /* of the collection, borrowed; NULL: none */
@@ -28,6 +29,7 @@ typedef struct rows_edit {
     size_t n_chunks, capacity;
     size_t next_variable;
     bool graph_changed;
+    bool is_new; /* the collection is not in the model yet: C tells of it in another one with the same extractor */
     const char *payload_variable; /* as it will be */
     row_pass pass;
     bool has_pass;
@@ -54,7 +56,8 @@ inlay_status rows_check_finite(const rows_edit *e, inlay_error *err);
 uint64_t rows_row_bytes(const collection *c);
 /* The factors of CHUNK, float32 [count], as stored; held by *out. */
 inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err);
-json_t *rows_old_json(const rows_edit *e, size_t chunk); /* a copy; NULL: none */
+/* What MANIFEST (of the collection) says of a chunk of C: a copy; NULL: nothing. */
+json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk);
 
 /* rows_patch.c */
 inlay_status rows_set(rows_edit *e, inlay_error *err);
@@ -86,5 +89,14 @@ inlay_status rows_delete(rows_edit *e, inlay_error *err);
 
 /* rows_payload.c: labels or ids of the rows KEPT (ranges of old rows, by rising row), and those given behind them. */
 inlay_status rows_payload(rows_edit *e, const inlay_row_range *kept, size_t n, inlay_error *err);
+/* The labels of PIECES [n], or the ids of their tensors and then those of ADDED (may be NULL), as the payload. */
+inlay_status rows_put_labels(rows_edit *e, const labels_piece *pieces, size_t n, inlay_error *err);
+inlay_status rows_put_ids(rows_edit *e, const labels_piece *pieces, size_t n, const ids *added, inlay_error *err);
+/* The labels of C as a tensor over its mapped file, by their table of offsets where there is one. */
+inlay_status rows_open_labels(const collection *c, tensor **out, inlay_error *err);
+
+/* rows_graph.c: graph, objects and manifest of the model as it will be, from the chunks. */
+inlay_status rows_rebuild_graph(rows_edit *e, inlay_error *err);
+inlay_status rows_edit_manifest(rows_edit *e, inlay_error *err);
 
 #endif

@@ -105,7 +105,7 @@ static inlay_status write_sides(rows_edit *e, size_t chunk, const char *name, in
     int32_t shard;
     if (k->factor) TRY(rows_old_sides(e, chunk, &old, err));
     float *sides = mem_array((size_t)k->count, sizeof *sides);
-    inlay_status status = sides ? bundle_edit_data(e->change.bundle, &out, &shard, err) : fail_memory(err);
+    inlay_status status = sides ? bundle_edit_data(e->change->bundle, &out, &shard, err) : fail_memory(err);
     if (status == INLAY_OK) {
         for (int64_t i = 0; !old && i < k->count; i++) sides[i] = 1;
         if (old) memcpy(sides, old->data, size);
@@ -128,13 +128,13 @@ static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t 
                               inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
     const bundle_entry *stored = k->stored;
-    patch p = {.e = e, .chunk = k, .crc = stored->crc, .json = rows_old_json(e, chunk)};
+    patch p = {.e = e, .chunk = k, .crc = stored->crc, .json = rows_old_json(&e->c, e->manifest, chunk)};
     tensor *old = NULL;
     int32_t shard;
     int64_t bad = e->pass.counts.non_finite;
     char *path = bundle_data_path(e->c.bundle_prefix, stored->shard, bundle_shards(e->c.bundle));
     inlay_status status = path ? bundle_read(e->c.bundle, stored, &old, err) : fail_memory(err);
-    if (status == INLAY_OK) status = bundle_edit_data(e->change.bundle, &p.out, &shard, err);
+    if (status == INLAY_OK) status = bundle_edit_data(e->change->bundle, &p.out, &shard, err);
     if (status == INLAY_OK) status = file_append_range(p.out, path, stored->offset, stored->size, &p.at, err);
     buffer_clear(&e->sides);
     if (status == INLAY_OK) {
@@ -183,7 +183,7 @@ inlay_status rows_set(rows_edit *e, inlay_error *err) {
             TRY(set_chunk(e, i, from - begin, from - k->first_row, to - from, err));
     }
     e->report->changed = n;
-    change_note(&e->change, "rows %" PRId64 ":%" PRId64 " of %s are replaced, in %zu of %zu chunks", begin, begin + n,
+    change_note(e->change, "rows %" PRId64 ":%" PRId64 " of %s are replaced, in %zu of %zu chunks", begin, begin + n,
                 c->name, e->report->chunks, c->n_chunks);
     return rows_check_finite(e, err);
 }
@@ -217,7 +217,7 @@ static bool touches(const rows_edit *e, const collection_chunk *k) {
 
 static inlay_status bury_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
-    next_chunk next = {k->rows, k->side, k->count, k->transposed, k->guarded, rows_old_json(e, chunk)};
+    next_chunk next = {k->rows, k->side, k->count, k->transposed, k->guarded, rows_old_json(&e->c, e->manifest, chunk)};
     tensor *old = NULL;
     inlay_status status = k->factor ? rows_old_sides(e, chunk, &old, err) : INLAY_OK;
     float *sides = mem_array((size_t)k->count, sizeof *sides);
@@ -248,7 +248,7 @@ static inlay_status bury_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
 inlay_status rows_tombstone(rows_edit *e, inlay_error *err) {
     for (size_t i = 0; i < e->c.n_chunks; i++)
         TRY(touches(e, &e->c.chunks[i]) ? bury_chunk(e, i, err) : rows_keep(e, i, err));
-    change_note(&e->change, "%" PRId64 " row%s of %s can no longer win; all keep their numbers", e->report->changed,
+    change_note(e->change, "%" PRId64 " row%s of %s can no longer win; all keep their numbers", e->report->changed,
                 e->report->changed == 1 ? "" : "s", e->c.name);
     return INLAY_OK;
 }

@@ -14,15 +14,16 @@ static const char *table_name(rows_edit *e, inlay_error *err) {
     return name;
 }
 
-/* The old labels, by their table of offsets where there is one. */
-static inlay_status open_old(rows_edit *e, const char *table, tensor **out, inlay_error *err) {
-    char *path = path_join(e->c.model->folder, table);
+inlay_status rows_open_labels(const collection *c, tensor **out, inlay_error *err) {
+    char table[160];
     inlay_error ignored;
+    snprintf(table, sizeof table, "assets.extra/%s.labels", c->prefix);
+    char *path = path_join(c->model->folder, table);
     if (!path) return fail_memory(err);
-    inlay_status status = file_exists(path) ? labels_offsets_read(path, e->c.bundle, e->c.payload_stored, out, &ignored)
-                                            : INLAY_NOT_FOUND;
+    inlay_status status =
+        file_exists(path) ? labels_offsets_read(path, c->bundle, c->payload_stored, out, &ignored) : INLAY_NOT_FOUND;
     mem_free(path);
-    return status == INLAY_OK ? status : bundle_read(e->c.bundle, e->c.payload_stored, out, err);
+    return status == INLAY_OK ? status : bundle_read(c->bundle, c->payload_stored, out, err);
 }
 
 static inlay_status check_count(const rows_edit *e, const char *path, int64_t count, inlay_error *err) {
@@ -38,26 +39,24 @@ static inlay_status put_variable(rows_edit *e, dtype type, int64_t rows, int32_t
     e->payload_variable = rows_variable(e, e->c.payload, e->next_variable++, err);
     if (!e->payload_variable) return INLAY_RESOURCE_EXHAUSTED;
     TRY(rows_put_entry(e, e->payload_variable, type, &dims, shard, offset, size, crc, err));
-    return bundle_edit_drop(e->change.bundle, e->c.payload_stored->key, err);
+    bytes old = e->c.payload_stored->key;
+    return bundle_edit_has(e->change->bundle, old) ? bundle_edit_drop(e->change->bundle, old, err) : INLAY_OK;
 }
 
-static inlay_status join_labels(rows_edit *e, tensor *old, const inlay_row_range *kept, size_t n, labels *added,
-                                const char *table, inlay_error *err) {
-    labels_piece *pieces = arena_zalloc(&e->a, n + 1, sizeof *pieces);
+inlay_status rows_put_labels(rows_edit *e, const labels_piece *pieces, size_t n, inlay_error *err) {
+    const char *table = table_name(e, err);
     labels *all = NULL;
     file_writer *out;
     int32_t shard;
     uint64_t size;
     uint32_t crc = 0;
     inlay_status status;
-    if (!pieces) return fail_memory(err);
-    for (size_t i = 0; i < n; i++) pieces[i] = (labels_piece){old, kept[i].begin, kept[i].end - kept[i].begin, NULL};
-    if (added) pieces[n++].file = added;
-    TRY_TO(done, change_put_file(&e->change, table, (bytes){0}, err));
-    const char *path = change_staged(&e->change, table, err);
+    if (!table) return INLAY_RESOURCE_EXHAUSTED;
+    TRY_TO(done, change_put_file(e->change, table, (bytes){0}, err));
+    const char *path = change_staged(e->change, table, err);
     if (!path) TRY_TO(done, err ? err->code : INLAY_RESOURCE_EXHAUSTED);
     TRY_TO(done, labels_join(pieces, n, "the labels", &all, err));
-    TRY_TO(done, bundle_edit_data(e->change.bundle, &out, &shard, err));
+    TRY_TO(done, bundle_edit_data(e->change->bundle, &out, &shard, err));
     uint64_t offset = file_position(out);
     TRY_TO(done, labels_store(all, out, path, NULL, &size, &crc, err));
     status = put_variable(e, INLAY_STRING, labels_count(all), shard, offset, size, crc, err);
@@ -66,12 +65,21 @@ done:
     return status;
 }
 
+/* The ranges KEPT of OLD, with room for one piece more; NULL when memory is out. */
+static labels_piece *pieces_of(rows_edit *e, const tensor *old, const inlay_row_range *kept, size_t n,
+                               inlay_error *err) {
+    labels_piece *pieces = arena_zalloc(&e->a, n + 1, sizeof *pieces);
+    if (!pieces) fail_memory(err);
+    for (size_t i = 0; pieces && i < n; i++)
+        pieces[i] = (labels_piece){old, kept[i].begin, kept[i].end - kept[i].begin, NULL};
+    return pieces;
+}
+
 static inlay_status edit_labels(rows_edit *e, const inlay_row_range *kept, size_t n, inlay_error *err) {
-    const char *table = table_name(e, err);
     labels *added = NULL;
     tensor *old = NULL;
+    labels_piece *pieces;
     inlay_status status;
-    if (!table) return INLAY_RESOURCE_EXHAUSTED;
     if (e->source.rows) {
         if (!e->o->labels)
             return fail(err, INLAY_INVALID_ARGUMENT, "collection %s has labels: give those of the new rows (--labels)",
@@ -80,8 +88,10 @@ static inlay_status edit_labels(rows_edit *e, const inlay_row_range *kept, size_
         TRY_TO(done, check_count(e, e->o->labels, labels_count(added), err));
     }
     TRY_TO(done, bundle_check(e->c.bundle, e->c.payload_stored, err));
-    TRY_TO(done, open_old(e, table, &old, err));
-    status = join_labels(e, old, kept, n, added, table, err);
+    TRY_TO(done, rows_open_labels(&e->c, &old, err));
+    if (!(pieces = pieces_of(e, old, kept, n, err))) TRY_TO(done, INLAY_RESOURCE_EXHAUSTED);
+    if (added) pieces[n++].file = added;
+    status = rows_put_labels(e, pieces, n, err);
 done:
     tensor_release(old);
     labels_close(added);
@@ -107,15 +117,28 @@ static inlay_status append_ids(const ids *added, file_writer *out, uint32_t *crc
     return status;
 }
 
-static inlay_status edit_ids(rows_edit *e, const inlay_row_range *kept, size_t n, inlay_error *err) {
-    ids *added = NULL;
-    tensor *old = NULL;
+inlay_status rows_put_ids(rows_edit *e, const labels_piece *pieces, size_t n, const ids *added, inlay_error *err) {
     file_writer *out;
     int32_t shard;
     uint32_t crc = 0;
-    int64_t rows = e->source.rows;
+    int64_t rows = added ? ids_count(added) : 0;
+    TRY(bundle_edit_data(e->change->bundle, &out, &shard, err));
+    uint64_t offset = file_position(out);
+    for (size_t i = 0; i < n; i++) {
+        rows += pieces[i].count;
+        TRY(append_bytes(out, pieces[i].strings->data + (uint64_t)pieces[i].first * sizeof(int64_t),
+                         (size_t)pieces[i].count * sizeof(int64_t), &crc, err));
+    }
+    if (added) TRY(append_ids(added, out, &crc, err));
+    return put_variable(e, INLAY_INT64, rows, shard, offset, (uint64_t)rows * sizeof(int64_t), crc, err);
+}
+
+static inlay_status edit_ids(rows_edit *e, const inlay_row_range *kept, size_t n, inlay_error *err) {
+    ids *added = NULL;
+    tensor *old = NULL;
+    labels_piece *pieces;
     inlay_status status;
-    if (rows) {
+    if (e->source.rows) {
         if (!e->o->ids)
             return fail(err, INLAY_INVALID_ARGUMENT, "collection %s has ids: give those of the new rows (--ids)",
                         e->c.name);
@@ -124,15 +147,8 @@ static inlay_status edit_ids(rows_edit *e, const inlay_row_range *kept, size_t n
     }
     TRY_TO(done, bundle_check(e->c.bundle, e->c.payload_stored, err));
     TRY_TO(done, bundle_read(e->c.bundle, e->c.payload_stored, &old, err));
-    TRY_TO(done, bundle_edit_data(e->change.bundle, &out, &shard, err));
-    uint64_t offset = file_position(out);
-    for (size_t i = 0; i < n; i++) {
-        rows += kept[i].end - kept[i].begin;
-        TRY_TO(done, append_bytes(out, old->data + (uint64_t)kept[i].begin * sizeof(int64_t),
-                                  (size_t)(kept[i].end - kept[i].begin) * sizeof(int64_t), &crc, err));
-    }
-    if (added) TRY_TO(done, append_ids(added, out, &crc, err));
-    status = put_variable(e, INLAY_INT64, rows, shard, offset, (uint64_t)rows * sizeof(int64_t), crc, err);
+    if (!(pieces = pieces_of(e, old, kept, n, err))) TRY_TO(done, INLAY_RESOURCE_EXHAUSTED);
+    status = rows_put_ids(e, pieces, n, added, err);
 done:
     tensor_release(old);
     ids_close(added);

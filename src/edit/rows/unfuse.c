@@ -333,7 +333,8 @@ inlay_status collection_checkpoint_objects(const collection *c, arena *a, bytes 
     *out = (bytes){0};
     tensor *value;
     const bundle_entry *entry = bundle_find(c->bundle, bytes_of(objects_key));
-    if (!entry) return INLAY_OK;
+    if (c->objects.data) *out = c->objects;
+    if (!entry || c->objects.data) return INLAY_OK;
     if (entry->type != INLAY_STRING)
         return fail_at(err, INLAY_DATA_LOSS, c->bundle_prefix, -1, "%s is no string", objects_key);
     TRY(bundle_read(c->bundle, entry, &value, err));
