@@ -489,6 +489,13 @@ INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_optio
 
 /* ---- verify and repair */
 
+/* Stores the float32 tensors KEYS [n] as TO (float16 or bfloat16), rounded to nearest, ties to even; on_change is told
+ * by how much that is off. In a model, whatever reads such a variable goes on in float32 behind a Cast.
+ * FAILED_PRECONDITION names a node that can do nothing with a half type; UNIMPLEMENTED: partitioned tensors, constants
+ * of a graph. */
+INLAY_API inlay_status inlay_edit_cast(const char *model, const char *const *keys, size_t n, inlay_dtype to,
+                                       const inlay_edit_options *options, inlay_error *error);
+
 typedef struct inlay_signature_edits {
     size_t size;               /* sizeof, set by inlay_signature_edits_init */
     const char *tag_set;       /* which metagraph, "serve,gpu"; NULL: the only one, else the one tagged "serve" alone */

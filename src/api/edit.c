@@ -1,3 +1,4 @@
+#include "edit/cast/cast.h"
 #include "edit/signature.h"
 #include "edit/tensors.h"
 
@@ -44,4 +45,10 @@ inlay_status inlay_edit_signatures(const char *model, const inlay_signature_edit
     inlay_signature_edits_init(&e);
     memcpy(&e, edits, edits->size < sizeof e ? edits->size : sizeof e);
     return edit_signatures(model, &e, &o, error);
+}
+
+inlay_status inlay_edit_cast(const char *model, const char *const *keys, size_t n, inlay_dtype to,
+                             const inlay_edit_options *options, inlay_error *error) {
+    inlay_edit_options o = own(options);
+    return edit_cast(model, keys, n, to, &o, error);
 }

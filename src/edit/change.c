@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include "format/fingerprint.h"
+#include "format/store.h"
 #include "proto/text.h"
 
 #include <stdarg.h>
@@ -45,15 +46,6 @@ static bool has_file(const char *folder, const char *name) {
 
 static bool is_saved_model(const char *path) {
     return is_folder(path) && (has_file(path, "saved_model.pb") || has_file(path, "saved_model.pbtxt"));
-}
-
-/* Whether PATH is the prefix, the index or the folder of a checkpoint and no file with a graph. */
-static bool is_checkpoint(const char *path) {
-    size_t n = strlen(path);
-    char *index = bundle_index_path(path);
-    bool found = is_folder(path) || (index && file_exists(index)) || (n > 6 && strcmp(path + n - 6, ".index") == 0);
-    mem_free(index);
-    return found;
 }
 
 static inlay_status lock(change *c, const char *path, inlay_error *err) {
@@ -149,7 +141,9 @@ inlay_status change_begin(const char *path, const inlay_edit_options *options, c
     *c = (change){.options = options};
     arena_init(&c->a, 0);
     inlay_status status;
-    bool model = is_saved_model(path), checkpoint = !model && is_checkpoint(path);
+    store_kind kind;
+    TRY_TO(failed, store_kind_of(path, &kind, err));
+    bool model = kind == STORE_MODEL, checkpoint = kind == STORE_CHECKPOINT;
     if (checkpoint && !(c->path = mem_strdup(path))) TRY_TO(failed, fail_memory(err));
     if (!checkpoint) TRY_TO(failed, file_real_path(path, &c->path, err));
     if (options->output) TRY_TO(failed, check_output(c->path, options->output, checkpoint, err));
