@@ -2,13 +2,14 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap rows convert merge signature verify explain repair help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap cast rows convert merge signature verify explain repair help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
     "fuse --metric") COMPREPLY=($(compgen -W "cosine dot l2" -- "$word")); return ;;
     "fuse --shards") COMPREPLY=($(compgen -W "auto reflink link move copy" -- "$word")); return ;;
     "defuse --shards") COMPREPLY=($(compgen -W "auto reflink hard move copy" -- "$word")); return ;;
+    "cast --to") COMPREPLY=($(compgen -W "float16 bfloat16" -- "$word")); return ;;
     esac
     case "${COMP_WORDS[1]}" in
     fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
@@ -23,6 +24,7 @@ _inlay() {
     rename) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     drop) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
     swap) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
+    cast) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--to --out --dry-run --json" -- "$word")) ;;
     rows) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--set --append --labels --ids --delete --tombstone --name --allow-non-finite --out --dry-run --json" -- "$word")) ;;
     convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --compact --text --binary --lossy --force --json" -- "$word")) ;;
     merge) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --first-wins --force --json" -- "$word")) ;;
