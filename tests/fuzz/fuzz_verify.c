@@ -30,7 +30,7 @@ enum { NAMES = sizeof names / sizeof *names, FAST = 1, REPAIR = 2, SALVAGE = 4, 
 
 static void write_file(const char *name, const uint8_t *data, size_t size, unsigned options) {
     buffer content = {0};
-    char path[256];
+    char path[128];
     snprintf(path, sizeof path, "m/%s", name);
     buffer_append(&content, data, size);
     if (strcmp(name, MANIFEST) == 0 && !(options & UNSEALED))
@@ -42,7 +42,7 @@ static void write_file(const char *name, const uint8_t *data, size_t size, unsig
 
 static void make_folders(void) {
     static const char *const folders[] = {"m", "m/variables", "m/assets", "m/assets.extra"};
-    char path[400];
+    char path[128];
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) mkdir(scratch_path(folders[i]), 0777);
     for (size_t i = 0; i < NAMES; i++) {
         snprintf(path, sizeof path, "m/%s", names[i]);
