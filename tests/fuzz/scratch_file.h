@@ -23,7 +23,7 @@ static inline const char *scratch_path(const char *name) {
         if (!mkdtemp(scratch_folder)) abort();
         atexit(scratch_remove);
     }
-    snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
+    snprintf(path, sizeof path, "%s/%.180s", scratch_folder, name);
     return path;
 }
 
