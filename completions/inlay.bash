@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap cast rows convert merge signature verify explain repair help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap cast rows convert merge compose signature verify explain repair help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -28,6 +28,7 @@ _inlay() {
     rows) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--set --append --labels --ids --delete --tombstone --name --allow-non-finite --out --dry-run --json" -- "$word")) ;;
     convert) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --shards --whole --slices --compact --text --binary --lossy --force --json" -- "$word")) ;;
     merge) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --first-wins --force --json" -- "$word")) ;;
+    compose) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --map --first-signature --second-signature --force --json" -- "$word")) ;;
     signature) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--rename --remove --add --default --tags --tag-set --out --dry-run --json" -- "$word")) ;;
     verify) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--fast --json --quiet --threads" -- "$word")) ;;
     explain) [[ $word == -* ]] && COMPREPLY=($(compgen -W "" -- "$word")) ;;

@@ -664,6 +664,33 @@ typedef struct inlay_merge_report {
 INLAY_API inlay_status inlay_bundle_merge(const inlay_merge_options *options, inlay_merge_report *report,
                                           inlay_error *error);
 
+typedef struct inlay_compose_options {
+    size_t size;                  /* sizeof, set by inlay_compose_options_init */
+    const char *first, *second;   /* SavedModel folders */
+    const char *first_signature;  /* NULL: "serving_default" */
+    const char *second_signature; /* NULL: "serving_default" */
+    const char *const *map;       /* [n_map] OUTPUT=INPUT; none: those of one name, or the only one of each */
+    size_t n_map;
+    const char *output; /* folder to make */
+    bool force;         /* replace a model */
+} inlay_compose_options;
+INLAY_API void inlay_compose_options_init(inlay_compose_options *options);
+
+typedef struct inlay_compose_report {
+    size_t variables, assets;
+    size_t fed; /* inputs of the second model that outputs of the first feed */
+} inlay_compose_report;
+
+/* Makes one model of two, in which outputs of the first feed inputs of the second: its signature "serving_default"
+ * takes the first's inputs and those of the second that nothing feeds, and gives the second's outputs. It is a graph
+ * without objects, whatever the two are; nodes, variables and keys of the first go under "a/", of the second under
+ * "b/", data files and assets are shared with them where the file system can. It cannot be saved from a session again.
+ * REPORT may be NULL. Errors: NOT_FOUND (a model, signature, output or input), ALREADY_EXISTS, INVALID_ARGUMENT (dtypes
+ * or shapes that do not fit, an input that both have), UNIMPLEMENTED (inputs that are not dense placeholders),
+ * DATA_LOSS. */
+INLAY_API inlay_status inlay_bundle_compose(const inlay_compose_options *options, inlay_compose_report *report,
+                                            inlay_error *error);
+
 /* ---- fuse */
 
 typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;

@@ -109,4 +109,10 @@ typedef struct bundle_merge_options {
 inlay_status bundle_merge_as(const char *const *prefixes, size_t n, const char *prefix,
                              const bundle_merge_options *options, inlay_error *err);
 
+/* Writes the bundle PREFIX of all tensors of PARTS [n], each key with that of KEY_PREFIXES before it, over the data
+ * files of the parts, which are shared under their new names. Nothing is at PREFIX yet. Errors: INVALID_ARGUMENT (other
+ * byte orders or versions), ALREADY_EXISTS (a key twice), RESOURCE_EXHAUSTED (too many data files). */
+inlay_status bundle_join(const bundle *const *parts, const char *const *key_prefixes, size_t n, const char *prefix,
+                         inlay_error *err);
+
 #endif
