@@ -1,6 +1,6 @@
+#include "edit/verify/verify.h"
 #include "edit/verify/explain.h"
 #include "edit/verify/repair.h"
-#include "edit/verify/verify.h"
 
 #include <string.h>
 

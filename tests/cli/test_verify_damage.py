@@ -255,7 +255,7 @@ def hit_swap(model, rng):
 
 def hit_swap_part(model, rng):
     at = HEADER + 4 * rng.randint(0, 20000)
-    damage.swap(model / ROWS, at, at + 4 * rng.randint(10, 40000), rng.choice([2, 4, 8]) if at % 8 == 0 else 4)
+    damage.swap(model / ROWS, at, at + 8 * rng.randint(10, 20000), rng.choice([2, 4, 8]))
 
 
 def hit_shift(model, rng):

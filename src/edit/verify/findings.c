@@ -88,6 +88,7 @@ static inlay_severity severity_of(inlay_status code) {
 }
 
 finding *findings_add_error(findings *f, const char *file, const inlay_error *what) {
+    if (what->code == INLAY_RESOURCE_EXHAUSTED) f->failed = true;
     inlay_cause cause = what->code == INLAY_NOT_FOUND ? INLAY_CAUSE_MISSING : INLAY_CAUSE_UNKNOWN;
     const char *text = what->message;
     size_t n = strlen(what->file);

@@ -15,6 +15,7 @@ static uint64_t zeros_at_end(bytes file) {
 
 /* The footer is lost. An index begins with the whole empty key of its header. */
 static void name_lost_footer(verify_job *j, finding *f) {
+    enum { SAME_MAGIC = 20 }; /* bits: what differs in so few is a magic number, damaged or sound */
     bytes file = file_map_bytes(j->survey->index);
     bool begins = file.size >= 3 && file.data[0] == 0 && file.data[1] == 0 && file.data[2] > 0;
     uint64_t zeros = zeros_at_end(file);
@@ -33,7 +34,7 @@ static void name_lost_footer(verify_job *j, finding *f) {
         f->shown.offset = (int64_t)(file.size - zeros);
         f->shown.bytes = (int64_t)zeros;
         finding_say(&j->found, f, "; its last %" PRIu64 " bytes are zeros", zeros);
-    } else if (begins || file.size < SSTABLE_FOOTER) {
+    } else if (file.size < SSTABLE_FOOTER || (begins && __builtin_popcountll(change) > SAME_MAGIC)) {
         f->shown.cause = INLAY_CAUSE_TRUNCATED;
         f->shown.offset = (int64_t)file.size;
         finding_say(&j->found, f, "; it begins as an index and ends, after %" PRIu64 " bytes, without a footer",
