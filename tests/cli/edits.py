@@ -1,5 +1,6 @@
 """Every kind of edit on every kind of model, as the tests of faults, of crashes and of readers go through them."""
 
+import json
 import pathlib
 import shutil
 from dataclasses import dataclass, field
@@ -81,6 +82,30 @@ def fused(extractor, labels, *flags):
     return make
 
 
+def edited(make, key="kernel"):
+    """With what two edits leave behind."""
+    def again(program, folder):
+        model = make(program, folder)
+        shape = next(tensor["shape"] for tensor in json.loads(program.ok("tensors", model, key, "--json")))
+        for i in range(2):
+            np.save(folder.parent / "given/value.npy", numbers(*shape) + i)
+            program.ok("swap", model, key, folder.parent / "given/value.npy")
+        return model
+    return again
+
+
+def spoilt(make):
+    """With a byte of a variable that is not what it was."""
+    def again(program, folder):
+        model = make(program, folder)
+        path = model / "variables/variables.data-00000-of-00004"
+        data = bytearray(path.read_bytes())
+        data[5] ^= 1
+        path.write_bytes(data)
+        return model
+    return again
+
+
 def numbers(*shape):
     return np.random.default_rng(7).standard_normal(shape).astype(np.float32)
 
@@ -105,6 +130,12 @@ EDITS = [
          {"rows.npy": numbers(3, 16), "more.txt": "a\nb\n\n"}),
     Edit("delete rows", fused(None, True, "--metric", "l2"), "rows", ("--delete", "0:2,5:6,13:14")),
     Edit("bury rows", fused(KERAS, False, "--metric", "dot"), "rows", ("--tombstone", "1:2,8:10")),
+    Edit("rename a signature", copy_folder(TF2), "signature", ("--rename", "both=two", "--tags", "serve,new")),
+    Edit("cast in tf1", copy_folder(TF1), "cast", ("kernel", "--to", "float16")),
+    Edit("cast in a checkpoint", copy_files(OBJECTS, "ckpt-4"), "cast", (SLOT, "--to", "bfloat16")),
+    Edit("compact a model", edited(fused(TF1, True)), "convert", ("--compact",)),
+    Edit("compact a checkpoint", edited(copy_files(OBJECTS, "ckpt-4"), SLOT), "convert", ("--compact",)),
+    Edit("repair a model", spoilt(fused(TF1, True)), "repair", ("--yes",)),
     Edit("rename in a fused model", fused(TF2, True), "rename", ("bias" + VALUE, "offset" + VALUE)),
 ]
 

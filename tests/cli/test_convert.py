@@ -252,26 +252,3 @@ def test_compact_keeps_large_files(inlay, tmp_path):
     inlay.ok("verify", tmp_path / "m")
     inlay.ok("defuse", tmp_path / "m", "-o", tmp_path / "apart")
     np.testing.assert_array_equal(np.load(next((tmp_path / "apart/shards").iterdir())), rows)
-
-
-@pytest.mark.parametrize("kind", ["kill", "enospc", "eio", "short"])
-@pytest.mark.parametrize("what", ["model", "checkpoint"])
-def test_compact_in_place_is_the_old_or_the_new(debug_inlay, tmp_path, what, kind):
-    shutil.copytree(DATA / "saved_models/keras", tmp_path / "base")
-    edited(debug_inlay, tmp_path / "base", "_all_variables/0/.ATTRIBUTES/VARIABLE_VALUE", tmp_path)
-    want = values(debug_inlay, tmp_path / "base", tmp_path / "want")
-    for number in range(1, 300):
-        for name in ("m", "got"):
-            shutil.rmtree(tmp_path / name, ignore_errors=True)
-        shutil.copytree(tmp_path / "base", tmp_path / "m")
-        target = tmp_path / "m" if what == "model" else tmp_path / "m/variables/variables"
-        done = debug_inlay("convert", "--compact", target, env={"INLAY_FAULT": f"{kind}:{number}"})
-        assert values(debug_inlay, target, tmp_path / "got") == want, f"{kind}:{number}"
-        debug_inlay.ok("verify", tmp_path / "m")
-        if done.returncode == 0 and (kind != "short" or number > 30):
-            break
-        debug_inlay.ok("convert", "--compact", target)
-        assert len(list((tmp_path / "m/variables").glob("*.data-*"))) == 1 or what == "checkpoint"
-    else:
-        pytest.fail("the fault never failed to hit")
-    assert number > 5

@@ -13,9 +13,9 @@ from conftest import FULL, needs, one_line
 from edits import EDITS, files_of, leftovers
 from replay import Disk
 
-pytestmark = needs("rename", "drop", "swap")
+pytestmark = needs("rename", "drop", "swap", "rows", "signature", "cast", "convert", "repair", "verify")
 MOST = 400
-UNLIKE = ("fingerprint.pb", "assets.extra/inlay.json")  # hold a random number, or its checksum
+UNLIKE = ("fingerprint.pb", "assets.extra/inlay.json", "assets.extra/inlay_repair.json")  # hold a random number, a time
 
 
 def state(program, model):
@@ -32,8 +32,7 @@ def check(program, model, wanted, what):
     found = state(program, model)
     assert found in wanted, what
     done = program("verify", model)
-    assert done.returncode in (0, 2), (what, done.stdout, done.stderr)
-    assert done.returncode == 0 or "no command verify" in done.stderr or model.suffix == ".pb", (what, done.stderr)
+    assert done.returncode == 0 or (done.returncode == 1 and found == wanted[0] and "repair" in what), (what, done.stdout)
     return found
 
 
@@ -47,7 +46,7 @@ def test_before_or_after(debug_inlay, tmp_path, edit, kind):
     before = state(debug_inlay, model)
     debug_inlay.ok(*line)
     after = state(debug_inlay, model)
-    assert after != before
+    assert after != before or "compact" in edit.name
     for number in range(1, MOST):
         shutil.rmtree(tmp_path / "work")
         shutil.copytree(tmp_path / "made", tmp_path / "work")

@@ -99,28 +99,6 @@ def test_damage_that_no_checksum_mends_is_left(inlay, tmp_path, sound):
     assert tree(index) == before
 
 
-@pytest.mark.parametrize("kind", ["kill", "enospc", "eio", "short"])
-def test_a_fault_leaves_the_old_model_or_the_new_one(debug_inlay, inlay, tmp_path, sound, kind):
-    model = broken(sound, tmp_path / "m")
-    before, ended = tree(model), False
-    for n in range(1, 200):
-        done = debug_inlay("repair", model, "--yes", env={"INLAY_FAULT": f"{kind}:{n}"})
-        report = verify(inlay, model)
-        assert report["verdict"] in ("damaged", "sound")
-        if report["verdict"] == "damaged":
-            assert tree(model) == before
-        else:
-            ended = True
-            assert RECORD in tree(model)
-            shutil.rmtree(model)
-            broken(sound, model)
-        if done.returncode == 0 and kind != "short":
-            break
-        if done.returncode == 0 and n > 60:
-            break
-    assert ended
-
-
 def test_two_repairs_at_once(inlay, tmp_path, sound):
     """The second one is told, or finds nothing to do."""
     import subprocess

@@ -83,6 +83,7 @@ static inlay_status compact_in_place(const inlay_convert_options *o, checkpoint 
     if (status == INLAY_OK) {
         checkpoint_close(*from);
         *from = NULL;
+        file_sweep(prefix);
         status = checkpoint_open(prefix, false, from, err);
     }
     if (status == INLAY_OK) {

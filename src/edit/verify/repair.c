@@ -248,6 +248,7 @@ static inlay_status lock(repairing *r, inlay_error *err) {
     int fd;
     TRY(file_lock(r->j.folder ? r->j.folder : r->j.survey->path, &fd, err));
     r->lock = fd + 1;
+    if (!r->j.folder) file_sweep(r->j.survey->path);
     return INLAY_OK;
 }
 
