@@ -46,12 +46,13 @@ static bool read_number(const char *text, int64_t *out, const char **end) {
     return stop > text && *text >= '0' && *text <= '9' && errno == 0;
 }
 
-/* "A:B,C:D"; a row by itself is "A". NULL after the reason was printed. */
-static inlay_row_range *read_ranges(const char *text, size_t *n) {
+/* "A:B,C:D"; a row by itself is "A". NULL after the reason was printed, *code is the exit code then. */
+static inlay_row_range *read_ranges(const char *text, size_t *n, int *code) {
     size_t most = 1;
     for (const char *p = text; *p; p++) most += *p == ',';
     inlay_row_range *out = calloc(most, sizeof *out);
-    if (!out) return out_of_memory(), NULL;
+    *code = EXIT_USAGE;
+    if (!out) return *code = out_of_memory(), NULL;
     const char *p = text;
     for (*n = 0; *n < most; ++*n, p++) {
         inlay_row_range *r = &out[*n];
@@ -87,7 +88,8 @@ static int read_action(const rows_values *v, inlay_rows_options *o, inlay_row_ra
         o->rows = v->append;
     } else {
         o->action = v->delete ? INLAY_ROWS_DELETE : INLAY_ROWS_TOMBSTONE;
-        if (!(*ranges = read_ranges(named, &o->n_ranges))) return EXIT_USAGE;
+        int code;
+        if (!(*ranges = read_ranges(named, &o->n_ranges, &code))) return code;
         o->ranges = *ranges;
     }
     return EXIT_FINE;

@@ -142,3 +142,38 @@ def test_verify(tmp_path, model, broken):
             assert seen[-1] == seen[0], f"allocation {number} gave other findings"
 
     check_every_allocation(["verify", model], tmp_path, check, failed=2, fine=int(broken))
+
+
+ROW_EDITS = {"set": ("rows", "--set", "1", "given.npy"), "append": ("rows", "--append", "given.npy", "--labels", "given.txt"),
+             "delete": ("rows", "--delete", "0:1,3:4"), "tombstone": ("rows", "--tombstone", "2:5"), "defuse": ("defuse",),
+             "merge": ("merge", "model")}
+UNLIKE = ("fingerprint.pb", "assets.extra/inlay.json")
+
+
+@needs("rows", "defuse", "merge")
+@pytest.mark.parametrize("edit, kind", [(edit, kind) for i, edit in enumerate(ROW_EDITS)
+                                        for kind in (("tf1", "tf2", "none") if FULL else (("tf2", "tf1", "none")[i % 3],))])
+def test_edits_of_rows(inlay, tmp_path, edit, kind):
+    (tmp_path / "shards").mkdir()
+    rows = np.random.default_rng(1).standard_normal((7, 16)).astype(np.float32)
+    np.save(tmp_path / "shards/0.npy", rows[:5])
+    np.save(tmp_path / "shards/1.npy", rows[5:])
+    np.save(tmp_path / "given.npy", rows[:2])
+    (tmp_path / "given.txt").write_text("a\nb\n", encoding="utf-8")
+    (tmp_path / "labels.txt").write_text("one\ntwo\nthree\nvier\nf\u00fcnf\n\nseven\n", encoding="utf-8")
+    inlay.ok("fuse", *EXTRACTORS[kind], "--embeddings", tmp_path / "shards", "--labels", tmp_path / "labels.txt", "--chunk",
+             128, "-o", tmp_path / "model")
+    before, target, wanted = tree(tmp_path / "model"), tmp_path / "out", []
+
+    def check(done, number):
+        made = {name: data for name, data in tree(target).items() if not name.endswith(UNLIKE)}
+        assert tree(tmp_path / "model") == before, number
+        if done.returncode != 0:
+            assert not made, number
+            return
+        wanted[:] = wanted or [made]
+        assert made == wanted[0], number
+
+    command, *rest = ROW_EDITS[edit]
+    check_every_allocation([command, "model", *rest, "-o", "out"], tmp_path, check,
+                           lambda: shutil.rmtree(target, ignore_errors=True))

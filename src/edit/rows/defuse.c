@@ -118,10 +118,11 @@ static inlay_status write_fingerprint(defusing *d, const char *folder, const buf
 /* Other collections that are in the model keep their manifest. */
 static inlay_status write_manifest(defusing *d, const char *folder, inlay_error *err) {
     json_t *root;
-    inlay_error ignored;
-    if (manifest_read(d->c.model->folder, &root, &ignored) != INLAY_OK || !root) return INLAY_OK;
+    inlay_error error;
+    inlay_status status = manifest_read(d->c.model->folder, &root, &error);
+    if (status == INLAY_RESOURCE_EXHAUSTED) return fail_memory(err);
+    if (status != INLAY_OK || !root) return INLAY_OK; /* a damaged one says nothing of the others */
     json_t *collections = json_object_get(root, "collections");
-    inlay_status status = INLAY_OK;
     if (json_is_object(collections)) json_object_del(collections, d->c.name);
     if (json_object_size(collections) > 0) {
         char *extra = path_join(folder, "assets.extra");

@@ -87,11 +87,13 @@ static const char *source_name(const json_t *sources, int32_t shard) {
  */
 static inlay_status name_runs(defusing *d, const run_list *l, const char **names, inlay_error *err) {
     json_t *root = NULL;
-    inlay_error ignored;
-    bool good = manifest_read(d->c.model->folder, &root, &ignored) == INLAY_OK;
+    inlay_error error;
+    inlay_status status = manifest_read(d->c.model->folder, &root, &error);
+    if (status == INLAY_RESOURCE_EXHAUSTED) return fail_memory(err);
+    bool good = status == INLAY_OK;
     const json_t *sources =
         json_object_get(json_object_get(json_object_get(root, "collections"), d->c.name), "sources");
-    inlay_status status = INLAY_OK;
+    status = INLAY_OK;
     for (size_t i = 0; i < l->count && good && status == INLAY_OK; i++) {
         const run *r = &l->runs[i];
         const char *name = r->whole ? source_name(sources, d->c.chunks[r->first].stored->shard) : NULL;
