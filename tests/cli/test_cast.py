@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from conftest import needs, tree
+from conftest import needs
 from stored import DATA
 
 pytestmark = needs("cast", "tensors", "run")
