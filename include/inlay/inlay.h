@@ -444,8 +444,9 @@ INLAY_API inlay_status inlay_edit_rename(const char *model, const char *old_key,
 INLAY_API inlay_status inlay_edit_drop(const char *model, const char *const *keys, size_t n,
                                        const inlay_edit_options *options, inlay_error *error);
 
-/* Gives the tensor KEY the contents of FILE (.npy, or .json for strings), whose dtype must be its own. A new shape is
- * taken where all that uses the tensor allows it: the rows of a table that is only gathered from. */
+/* Gives the tensor KEY the contents of FILE (.npy, or .json for strings), whose dtype must be its own; copies that the
+ * model stores of the same variable follow. In a checkpoint alone the shape may be any, in a model, whose graph says it
+ * in many places, it must be the one that it is: FAILED_PRECONDITION. */
 INLAY_API inlay_status inlay_edit_swap(const char *model, const char *key, const char *file,
                                        const inlay_edit_options *options, inlay_error *error);
 

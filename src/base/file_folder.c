@@ -145,6 +145,9 @@ static inlay_status rename_folder(const staging *s, unsigned flags, inlay_error 
     if (errno == EINVAL && flags == RENAME_EXCHANGE)
         return fail_at(err, INLAY_UNIMPLEMENTED, s->target, -1,
                        "this file system cannot exchange two folders; remove the old one first");
+    if (errno == EBUSY)
+        return fail_at(err, INLAY_FAILED_PRECONDITION, s->target, -1,
+                       "is a mount point, or in use as one; what is inside it can only be made elsewhere");
     return fail_errno(err, errno, s->target, "rename to");
 }
 

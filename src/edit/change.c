@@ -297,6 +297,29 @@ static inlay_status write_manifest(change *c, inlay_error *err) {
     return manifest_write(c->stage.path, json_object_get(c->manifest, "collections"), &known, err);
 }
 
+/* A file that was written anew has the permissions of the one that it replaces. */
+static inlay_status keep_modes(const change *c, inlay_error *err) {
+    static const char *const usual[] = {VARIABLES ".index", "fingerprint.pb", "assets.extra/inlay.json"};
+    enum { USUAL = sizeof usual / sizeof *usual };
+    inlay_status status = INLAY_OK;
+    for (size_t i = 0; i <= USUAL + c->n_files && status == INLAY_OK; i++) {
+        const char *relative = i < USUAL                ? usual[i]
+                               : i < USUAL + c->n_files ? c->files[i - USUAL].relative
+                                                        : path_name(c->model->file);
+        char *old = path_join(c->path, relative), *fresh = path_join(c->stage.path, relative);
+        file_info before, after;
+        inlay_error ignored;
+        if (!old || !fresh)
+            status = fail_memory(err);
+        else if (file_stat(old, true, &before, &ignored) == INLAY_OK &&
+                 file_stat(fresh, true, &after, &ignored) == INLAY_OK && before.inode != after.inode)
+            status = file_copy_mode(old, fresh, err);
+        mem_free(old);
+        mem_free(fresh);
+    }
+    return status;
+}
+
 /* Everything in the staged folder; C->bundle is gone afterwards. */
 static inlay_status fill_stage(change *c, inlay_error *err) {
     bundle_edit *bundle = c->bundle;
@@ -312,7 +335,8 @@ static inlay_status fill_stage(change *c, inlay_error *err) {
     if (has_file(c->path, "fingerprint.pb"))
         TRY(fingerprint_write_file(c->stage.path,
                                    c->has_whole_graph ? buffer_bytes(&c->whole_graph) : c->model->message, err));
-    return write_manifest(c, err);
+    TRY(write_manifest(c, err));
+    return keep_modes(c, err);
 }
 
 static inlay_status commit_model(change *c, inlay_error *err) {

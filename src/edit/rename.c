@@ -192,7 +192,7 @@ static const char *attribute_of(const char *key) {
 
 static inlay_status check_attribute(const char *from, const char *to, inlay_error *err) {
     const char *attribute = attribute_of(from);
-    if (strcmp(attribute, attribute_of(to)) == 0) return INLAY_OK;
+    if (!*attribute || strcmp(attribute, attribute_of(to)) == 0) return INLAY_OK;
     return fail(err, INLAY_INVALID_ARGUMENT, "%s is of an object: its new key must end in %s", from, attribute);
 }
 
