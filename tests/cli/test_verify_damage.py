@@ -340,7 +340,8 @@ def test_a_flip_of_any_bit_is_found(inlay, tmp_path, small):
     for _ in range(tried):
         path = rng.choice(files)
         old = path.read_bytes()
-        at, bit = rng.randrange(len(old)), rng.randrange(8)
+        header = path.name == pathlib.Path(ROWS).name and rng.random() < 0.3  # no tensor's bytes: a gap
+        at, bit = rng.randrange(HEADER if header else len(old)), rng.randrange(8)
         damage.rewrite(path, lambda data, at=at, bit=bit: data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
         done = inlay("verify", model)
         assert done.returncode == 1, (path, at, bit, done)

@@ -216,3 +216,22 @@ def test_every_flip_of_covered_bytes_is_found(train, model, tmp_path):
         assert verify(what)["verdict"] == "damaged", (path, at, bit)
         damage.rewrite(path, lambda _, old=old: bytearray(old))
     assert verify(bad)["verdict"] == "sound" and verify(prefix)["verdict"] == "sound"
+
+
+def test_other_damage_is_no_other_checkpoint(train, tmp_path):
+    """Nor anything else but flipped bits, where a small tensor got just one of them."""
+    prefix, data = copy_checkpoint(train, tmp_path / "c")
+    old, begin = data.read_bytes(), place(prefix, "save_counter")[0]
+    for seed in range(200):
+        rng = random.Random(seed)
+        if seed % 3 == 0:
+            damage.flip(data, rng, 0, len(old), bits=rng.randint(2, 60))
+        elif seed % 3 == 1:
+            damage.noise(data, rng, 0, len(old))
+        else:  # every tensor is hit, the counter too
+            for key in ("kernel", "bias", "words", "OBJECT_GRAPH"):
+                damage.noise(data, rng, *place(train / "ck-1", key))
+            damage.noise(data, rng, begin, begin + 8)
+        report = verify(prefix)
+        assert report["verdict"] == "damaged" and causes(report) <= {"flipped bit"}, (seed, report)
+        damage.rewrite(data, lambda _: bytearray(old))

@@ -73,17 +73,15 @@ static bool find_hole(bytes file, uint64_t at, uint64_t size, uint64_t page, uin
     return false;
 }
 
-bool blame_zeros(suspect *s) {
+bool blame_zeros(suspect *s, uint64_t at, uint64_t size) {
     enum { FEW = 16 };
     bytes data = suspect_bytes(s);
-    uint64_t begin = 0, end = 0;
+    uint64_t begin = 0, end = s->size;
     bool all = s->size >= FEW && first_not_zero(data, 0) == s->size;
     if (!all) {
-        if (!find_hole(file_map_bytes(s->map), s->offset, s->size, s->job->pages, &begin, &end)) return false;
+        if (!find_hole(file_map_bytes(s->map), s->offset + at, size, s->job->pages, &begin, &end)) return false;
         begin -= s->offset;
         end -= s->offset;
-    } else {
-        end = s->size;
     }
     blame(s, INLAY_CAUSE_ZEROED, begin, end - begin, -1);
     finding_say(&s->job->found, s->finding, "; bytes %" PRIu64 " to %" PRIu64 " are a hole of zeros%s",
@@ -214,7 +212,8 @@ static void name_numbers(suspect *s) {
         return;
     }
     if (blame_shift(s, true)) return;
-    if (blame_zeros(s)) return;
+    uint64_t step = b.bad ? s->tensor->chunk->block_bytes : 0, at = b.first * step;
+    if (blame_zeros(s, at, b.bad ? (uint64_t)b.last * step + block_size(s, b.last) - at : s->size)) return;
     if (blame_source(s, b.count == 0 || b.bad > b.count / 2)) return;
     if (b.bad) narrow(s, &b);
 }
@@ -272,7 +271,7 @@ static void name_strings(suspect *s) {
         uint64_t at = sum->head - 4; /* the checksum of the lengths is covered too */
         if (blame_bit(s, at, s->size - at, s->wanted ^ s->calculated)) return;
     }
-    if (blame_lengths(s) || blame_known_shift(s) || blame_zeros(s)) return;
+    if (blame_lengths(s) || blame_known_shift(s) || blame_zeros(s, 0, s->size)) return;
     if (!sum->lengths_fit)
         finding_say(&s->job->found, s->finding, "; the lengths of its strings do not fit its size");
     else if (!sum->lengths_canonical)
@@ -355,5 +354,5 @@ void name_cause_of_range(verify_job *j, const other_range *r, uint32_t calculate
     f->shown.stored = r->wanted;
     f->shown.calculated = calculated;
     suspect s = {j, f, NULL, r->map, r->offset, r->size, r->wanted, calculated};
-    if (!blame_bit(&s, 0, r->size, r->wanted ^ calculated)) blame_zeros(&s);
+    if (!blame_bit(&s, 0, r->size, r->wanted ^ calculated)) blame_zeros(&s, 0, s.size);
 }

@@ -20,6 +20,6 @@ bytes suspect_bytes(const suspect *s);
 void blame(suspect *s, inlay_cause cause, uint64_t at, uint64_t size, double odds);
 
 bool blame_bit(suspect *s, uint64_t at, uint64_t size, uint32_t difference);
-bool blame_zeros(suspect *s);
+bool blame_zeros(suspect *s, uint64_t at, uint64_t size); /* a hole that overlaps these of its bytes */
 
 #endif

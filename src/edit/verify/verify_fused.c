@@ -320,8 +320,9 @@ void verify_fused(verify_job *j) {
     }
     if (tombstones)
         findings_add(&j->found, INLAY_FINDING_NOTE, INLAY_CAUSE_UNKNOWN, j->manifest_path,
-                     "%" PRId64 " row%s a tombstone: %s never found", tombstones, tombstones == 1 ? " is" : "s are",
-                     tombstones == 1 ? "it is" : "they are");
+                     tombstones == 1 ? "%" PRId64 " row is a tombstone: it is never found"
+                                     : "%" PRId64 " rows are tombstones: they are never found",
+                     tombstones);
 }
 
 /* ---- without a manifest, or beside it: the graph's own view */
