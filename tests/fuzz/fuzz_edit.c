@@ -136,8 +136,52 @@ static inlay_status defuse(const job *j, inlay_error *err) {
     return status;
 }
 
+static inlay_status cast_one(const job *j, inlay_error *err) {
+    char key[256];
+    const char *keys[] = {key};
+    inlay_dtype type;
+    if (!choose_key(j, key, &type)) return INLAY_NOT_FOUND;
+    return inlay_edit_cast(j->model, keys, 1, j->choice & 128 ? INLAY_BFLOAT16 : INLAY_FLOAT16, NULL, err);
+}
+
+/* The model's variables with themselves: every object, key and slice is in both. */
+static inlay_status merge_twice(const job *j, inlay_error *err) {
+    char out[512], prefix[600];
+    snprintf(prefix, sizeof prefix, "%s/variables/variables", j->model);
+    snprintf(out, sizeof out, "%s/", scratch_path("merged"));
+    const char *sources[] = {prefix, prefix};
+    inlay_merge_options o;
+    inlay_merge_options_init(&o);
+    o.sources = sources;
+    o.n_sources = 2;
+    o.output = out;
+    o.first_wins = j->choice & 1;
+    inlay_status status = inlay_bundle_merge(&o, NULL, err);
+    if (status == INLAY_OK) scratch_clear("merged");
+    return status;
+}
+
+/* The model behind itself, its first output feeding its first input. */
+static inlay_status compose_twice(const job *j, inlay_error *err) {
+    static const char *const maps[] = {"embedding=text", "y=x", "output_0=x", "scores=query"};
+    char out[512];
+    const char *map[] = {maps[j->choice & 3]};
+    inlay_compose_options o;
+    inlay_compose_options_init(&o);
+    snprintf(out, sizeof out, "%s", scratch_path("composed"));
+    o.first = o.second = j->model;
+    o.first_signature = o.second_signature = j->choice & 8 ? "search" : NULL;
+    o.map = map;
+    o.n_map = j->choice & 4 ? 1 : 0;
+    o.output = out;
+    inlay_status status = inlay_bundle_compose(&o, NULL, err);
+    if (status == INLAY_OK) scratch_clear("composed");
+    return status;
+}
+
 static inlay_status (*const edits[])(const job *, inlay_error *) = {
-    rename_one, drop_one, swap_one, set_rows, append_rows, delete_rows, bury_rows, signatures, convert, defuse,
+    rename_one, drop_one, swap_one, set_rows, append_rows, delete_rows,   bury_rows,
+    signatures, convert,  defuse,   cast_one, merge_twice, compose_twice,
 };
 enum { EDITS = sizeof edits / sizeof *edits };
 

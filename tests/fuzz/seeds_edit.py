@@ -8,7 +8,7 @@ import tempfile
 from seeds_verify import DATA, MOST, fused, pack
 
 CORPUS = pathlib.Path(__file__).parent / "corpus/edit"
-EDITS = 10  # of fuzz_edit.c
+EDITS = 13  # of fuzz_edit.c
 
 
 def main():
@@ -24,8 +24,8 @@ def main():
             if len(packed) > MOST:
                 continue
             for edit in range(EDITS):
-                # every edit on fused models, those of tensors and signatures on all
-                if model.parent == folder or edit in (0, 1, 2, 7, 8):
+                # every edit on fused models, those of any model on all
+                if model.parent == folder or edit in (0, 1, 2, 7, 8, 10, 11, 12):
                     (CORPUS / f"{model.name}_{edit}").write_bytes(bytes([edit, 7 * i + edit]) + packed)
 
 
