@@ -22,3 +22,8 @@ def covering(factors):
         missing -= pairs(best)
         chosen.append(best)
     return chosen
+
+
+def turns(*lists):
+    """For one value each: every value of the first list, with those of the others in turn."""
+    return [tuple(values[i % len(values)] for values in lists) for i in range(len(lists[0]))]

@@ -1,5 +1,6 @@
 """What was fused comes apart again: the extractor as TensorFlow wrote it, the shards as they were linked."""
 
+import itertools
 import os
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 import fixtures
 import loaders
+from conftest import FULL
+from pairwise import turns
 from test_fuse import Fused, extractor  # noqa: F401
 
 NATIVE = ("tf1", "tf1_resource", "tf2_text", "keras")  # extractors that are SavedModels
@@ -44,8 +47,12 @@ def test_the_extractor_comes_back(inlay, extractor, capi, cli, kind, flags, tmp_
     run_features(str(back), source, (loaders.load_v2, loaders.load_v1, capi, cli))
 
 
-@pytest.mark.parametrize("kind", fixtures.EXTRACTORS)
-@pytest.mark.parametrize("extra", (None, "labels", "ids"))
+EXTRA = (None, "labels", "ids")
+FLAGS = ((), ("--default",))
+
+
+@pytest.mark.parametrize("kind, extra", list(itertools.product(fixtures.EXTRACTORS, EXTRA)) if FULL
+                         else turns(fixtures.EXTRACTORS, EXTRA))
 def test_fusing_the_parts_gives_the_model_again(inlay, extractor, capi, kind, extra, tmp_path):  # noqa: F811
     source = extractor(kind)
     model = fuse(inlay, str(tmp_path / "fused"), source, "--chunk", 4096, metric="l2", extra=extra, dtype="float16")
@@ -63,8 +70,8 @@ def test_fusing_the_parts_gives_the_model_again(inlay, extractor, capi, kind, ex
     model.check_query(inlay, tmp_path, folder=str(tmp_path / "again"))
 
 
-@pytest.mark.parametrize("flags", ((), ("--default",)), ids=("plain", "default"))
-@pytest.mark.parametrize("kind", fixtures.EXTRACTORS)
+@pytest.mark.parametrize("kind, flags", list(itertools.product(fixtures.EXTRACTORS, FLAGS)) if FULL
+                         else turns(fixtures.EXTRACTORS, FLAGS))
 def test_one_of_two_collections_goes(inlay, extractor, capi, cli, kind, flags, tmp_path):  # noqa: F811
     """Whichever: what is left answers as before."""
     source = extractor(kind)

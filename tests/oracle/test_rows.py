@@ -1,6 +1,7 @@
 """Edits of stored rows: whatever is set, appended, deleted or buried, however often, all ways of asking agree with
 NumPy on what is left."""
 
+import itertools
 import json
 import os
 
@@ -11,7 +12,7 @@ import fixtures
 import loaders
 from brute import Answer, Reference
 from conftest import FULL
-from pairwise import covering, whole
+from pairwise import covering, turns, whole
 from test_fuse import Fused, extractor  # noqa: F401
 
 MATRIX = {"extractor": fixtures.EXTRACTORS, "metric": ("cosine", "dot", "l2"), "extra": (None, "labels", "ids"),
@@ -154,8 +155,11 @@ def test_edits_one_after_another(inlay, extractor, capi, cli, case, tmp_path):  
         np.testing.assert_array_equal(np.concatenate(stored).astype(np.float64), model.rows)
 
 
-@pytest.mark.parametrize("flags", ((), ("--default",)), ids=("plain", "default"))
-@pytest.mark.parametrize("kind", fixtures.EXTRACTORS)
+FLAGS = ((), ("--default",))
+
+
+@pytest.mark.parametrize("kind, flags", list(itertools.product(fixtures.EXTRACTORS, FLAGS)) if FULL
+                         else turns(fixtures.EXTRACTORS, FLAGS))
 def test_two_collections_are_edited_in_turn(inlay, extractor, capi, cli, kind, flags, tmp_path):  # noqa: F811
     source = extractor(kind)
     first = Rows(inlay, str(tmp_path / "first"), source, "cosine", "labels", flags=flags)
