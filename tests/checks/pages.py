@@ -8,7 +8,7 @@ import check
 
 # The page on which what a header of src/format/ reads or writes is described; None when it is no format of its own.
 PAGES = {
-    "bundle": "bundle", "bundle_entry": "bundle", "bundle_slice": "bundle", "bundle_survey": "bundle",
+    "bundle": "bundle", "bundle_entry": "bundle", "bundle_slice": "bundle", "bundle_survey": "bundle", "bundle_edit": "bundle",
     "bundle_rewrite": "bundle", "bundle_rewrite_plan": "bundle", "bundle_compact": "bundle", "bundle_join": "bundle",
     "checkpoint": "checkpoint", "checkpoint_v1": "checkpoint_v1",
     "checkpoint_state": "checkpoint", "fingerprint": "saved_model",
