@@ -6,51 +6,12 @@
  * src/edit/verify/verify_graph.c src/edit/verify/verify_objects.c src/edit/verify/causes.c
  * src/edit/verify/causes_file.c src/edit/verify/crc_search.c src/edit/verify/sums.c src/edit/verify/findings.c
  * src/edit/verify/repair.c src/edit/verify/repair_index.c src/edit/verify/salvage.c src/format/bundle_survey.c */
-#include "base/buffer.h"
-#include "base/crc32c.h"
 #include "inlay/inlay.h"
-#include "scratch_file.h"
-
-#include <sys/stat.h>
+#include "model_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MANIFEST "assets.extra/inlay.json"
-static const char *const names[] = {"saved_model.pb",
-                                    "variables/variables.index",
-                                    "variables/variables.data-00000-of-00002",
-                                    "variables/variables.data-00001-of-00002",
-                                    MANIFEST,
-                                    "assets.extra/inlay_search.labels",
-                                    "fingerprint.pb",
-                                    "assets/words.txt",
-                                    "variables/variables.data-00000-of-00001",
-                                    "saved_model.pbtxt"};
-enum { NAMES = sizeof names / sizeof *names, FAST = 1, REPAIR = 2, SALVAGE = 4, ALONE = 8, UNSEALED = 16 };
-
-static void write_file(const char *name, const uint8_t *data, size_t size, unsigned options) {
-    buffer content = {0};
-    char path[128];
-    snprintf(path, sizeof path, "m/%s", name);
-    buffer_append(&content, data, size);
-    if (strcmp(name, MANIFEST) == 0 && !(options & UNSEALED))
-        buffer_format(&content, "\"crc32c\": %u\n}",
-                      (unsigned)crc32c(0, content.data ? content.data : data, content.size));
-    scratch_file(path, content.data, content.size);
-    buffer_free(&content);
-}
-
-static void make_folders(void) {
-    static const char *const folders[] = {"m", "m/variables", "m/assets", "m/assets.extra"};
-    char path[128];
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) mkdir(scratch_path(folders[i]), 0777);
-    for (size_t i = 0; i < NAMES; i++) {
-        snprintf(path, sizeof path, "m/%s", names[i]);
-        unlink(scratch_path(path));
-    }
-    unlink(scratch_path("m/assets.extra/inlay_repair.json"));
-    unlink(scratch_path("m/variables/variables.repair.json"));
-}
+enum { FAST = 1, REPAIR = 2, SALVAGE = 4, ALONE = 8 }; /* options; 16 is MODEL_UNSEALED */
 
 /* Every word of a finding is read. */
 static void listen(void *user, const inlay_finding *f) {
@@ -100,19 +61,10 @@ static void run(const char *path, unsigned options) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) return 0;
-    unsigned options = data[0];
-    make_folders();
-    inlay_set_threads(1);
-    for (size_t at = 1; at + 4 <= size;) {
-        size_t n = (size_t)data[at + 1] | (size_t)data[at + 2] << 8 | (size_t)data[at + 3] << 16;
-        const char *name = names[data[at] % NAMES];
-        at += 4;
-        if (n > size - at) n = size - at;
-        write_file(name, data + at, n, options);
-        at += n;
-    }
-    char path[256];
+    unsigned options = write_model(data, size);
+    char path[512];
     snprintf(path, sizeof path, "%s", scratch_path(options & ALONE ? "m/variables/variables" : "m"));
     run(path, options);
+    scratch_clear("m");
     return 0;
 }

@@ -76,4 +76,5 @@ def main():
                     (CORPUS / f"{what}-{options:x}").write_bytes(data)
 
 
-main()
+if __name__ == "__main__":
+    main()
