@@ -6,11 +6,10 @@
  *   inlay_tensor_                  arrays of numbers or strings
  *   inlay_model_                   open a model, list its signatures, run one
  *   inlay_search_                  ask a fused model for the most similar rows
- *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
- *   inlay_defuse_                  take a fused model apart
  *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
+ *   inlay_bundle_                  verify, explain, repair; convert, merge, compose, take a fused model apart
+ *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
  *   inlay_edit_                    change stored tensors and models, safely and without copying what stays
- *   inlay_bundle_                  verify, explain and repair what is stored
  *
  * Rules that hold everywhere:
  * - A function that can fail returns an inlay_status and fills *error (which may be NULL) when it is not INLAY_OK.
@@ -367,158 +366,7 @@ typedef struct inlay_export_report {
 INLAY_API inlay_status inlay_export(const inlay_export_options *options, inlay_export_report *report,
                                     inlay_error *error);
 
-/* ---- whole new outputs */
-
-typedef enum inlay_form {
-    INLAY_FORM_KEEP = 0, /* of a graph: as the output's name says (.pbtxt is text), else as the source has it */
-    INLAY_FORM_BINARY = 1,
-    INLAY_FORM_TEXT = 2
-} inlay_form;
-
-typedef struct inlay_convert_options {
-    size_t size;        /* sizeof, set by inlay_convert_options_init */
-    const char *source; /* SavedModel folder, graph (.pb, .pbtxt, .meta), or a checkpoint as inlay_store_open has it */
-    const char *output; /* of a checkpoint a prefix, or a folder; of a graph a file; of a model a folder or a file */
-    inlay_form form;    /* of the graph */
-    bool lossy;         /* leave out of a text what text cannot hold, instead of refusing */
-    int32_t shards;     /* data files of the variables; 0: one when they are written anew */
-    bool whole;         /* put partitioned tensors together */
-    int64_t slices;     /* > 0: cut tensors into so many slices of rows */
-    const char *const *keys; /* [n_keys] those to cut; none: all that TensorFlow can put together again */
-    size_t n_keys;
-    bool compact; /* fold the data files that edits left into one, large ones that are in use stay: without OUTPUT in
-                     place, and with none of the above */
-    bool force;   /* replace a graph's file or a model; never a checkpoint */
-    inlay_progress_fn progress;
-    void *progress_user;
-} inlay_convert_options;
-INLAY_API void inlay_convert_options_init(inlay_convert_options *options);
-
-typedef struct inlay_convert_report {
-    size_t tensors, slices; /* written anew; slices of partitioned tensors */
-    int32_t shards;         /* data files there are; 0: the variables stay as they are */
-    size_t kept;            /* of those, that stayed as they were */
-    uint64_t bytes;         /* written, graph and data files */
-    bool text;              /* the graph was written as text */
-} inlay_convert_report;
-
-/* Writes a model or a checkpoint in another form; values and keys stay what they are, and the source is not touched.
- * A checkpoint of either kind becomes a little-endian bundle; where OUTPUT is a folder, it gets the name that it had
- * and the folder's `checkpoint` file names it as the latest. A graph's file becomes binary or text. A SavedModel folder
- * becomes another one, whose variables are written anew when something of them is asked for, when they are not yet a
- * little-endian bundle, or when no form is asked for; all other files are hard links where the file system can. All
- * appears whole or not at all. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT (options that do
- * not fit the source, tensors that cannot be cut), FAILED_PRECONDITION (a graph that text cannot hold, named),
- * UNIMPLEMENTED (dtypes), DATA_LOSS (a checksum does not match, the source is damaged), RESOURCE_EXHAUSTED, CANCELLED.
- */
-INLAY_API inlay_status inlay_bundle_convert(const inlay_convert_options *options, inlay_convert_report *report,
-                                            inlay_error *error);
-/* ---- edits
- *
- * Of a SavedModel, a checkpoint (bundle) or a file with a graph, MODEL below. Data bytes are never written in place:
- * all that an edit changes appears in one rename, and who has the old model open keeps what he opened. A kill, a full
- * disk or a power cut leaves the model as it was before or as it is after. */
-
-typedef struct inlay_edit_options {
-    size_t size;        /* sizeof, set by inlay_edit_options_init */
-    const char *output; /* where the edited model goes, sharing what stays; NULL: in place of MODEL */
-    bool dry_run;       /* all is made and checked, and nothing put in place */
-    void (*on_change)(void *user, const char *line); /* told what changes; may be NULL */
-    void *change_user;
-    inlay_progress_fn progress;
-    void *progress_user;
-} inlay_edit_options;
-INLAY_API void inlay_edit_options_init(inlay_edit_options *options);
-
-/* All edits fail with: NOT_FOUND (the model, a key), ABORTED (another edit of it is under way), ALREADY_EXISTS (the
- * output), FAILED_PRECONDITION (what is asked would leave a model that cannot load), DATA_LOSS, UNIMPLEMENTED (a V1
- * checkpoint or big-endian data: inlay_bundle_convert first). OPTIONS may be NULL: in place, told to nobody. */
-
-/* Stores the tensor OLD under the key NEW: in the bundle, in the graphs and functions that restore and save it, and in
- * the checkpoint's object graph. Of a graph without objects its variable, of a frozen graph its node is renamed, too.
- * ALREADY_EXISTS: there is a NEW. */
-INLAY_API inlay_status inlay_edit_rename(const char *model, const char *old_key, const char *new_key,
-                                         const inlay_edit_options *options, inlay_error *error);
-
-/* Removes the tensors KEYS [n]. FAILED_PRECONDITION names a node that restores one of them. */
-INLAY_API inlay_status inlay_edit_drop(const char *model, const char *const *keys, size_t n,
-                                       const inlay_edit_options *options, inlay_error *error);
-
-/* Gives the tensor KEY the contents of FILE (.npy, or .json for strings), whose dtype must be its own; copies that the
- * model stores of the same variable follow. In a checkpoint alone the shape may be any, in a model, whose graph says it
- * in many places, it must be the one that it is: FAILED_PRECONDITION. */
-INLAY_API inlay_status inlay_edit_swap(const char *model, const char *key, const char *file,
-                                       const inlay_edit_options *options, inlay_error *error);
-
-typedef enum inlay_rows_action {
-    INLAY_ROWS_SET = 0,      /* the rows given replace those from SET_AT on; tombstones among them live again */
-    INLAY_ROWS_APPEND = 1,   /* behind all others */
-    INLAY_ROWS_DELETE = 2,   /* rows behind those deleted get lower numbers */
-    INLAY_ROWS_TOMBSTONE = 3 /* the rows keep their numbers and score minus infinity: they can no longer win */
-} inlay_rows_action;
-
-typedef struct inlay_row_range {
-    int64_t begin, end; /* rows begin … end - 1 */
-} inlay_row_range;
-
-typedef struct inlay_rows_options {
-    size_t size;      /* sizeof, set by inlay_rows_options_init */
-    const char *name; /* of the collection; NULL: "search", or the only one */
-    inlay_rows_action action;
-    const char *rows;         /* SET, APPEND: a file as inlay_fuse takes, of the collection's dimension and dtype */
-    int64_t set_at;           /* SET */
-    const char *labels, *ids; /* APPEND: of the new rows, where the collection has labels or ids; else NULL */
-    const inlay_row_range *ranges; /* [n_ranges] DELETE, TOMBSTONE: in any order, none over another */
-    size_t n_ranges;
-    bool allow_non_finite;
-    inlay_dtype dtype; /* of a file that cannot say it */
-} inlay_rows_options;
-INLAY_API void inlay_rows_options_init(inlay_rows_options *options);
-
-typedef struct inlay_rows_report {
-    int64_t rows, changed;       /* in the collection after the edit; set, appended, deleted, or newly unable to win */
-    size_t chunks, total_chunks; /* written anew; after the edit */
-    uint64_t bytes;              /* of rows in them */
-} inlay_rows_report;
-
-/* Edits the rows of a fused model; norms, labels, graph, signature and manifest follow. Chunks that are not touched
- * keep their bytes and their keys; one that gets another number of rows gets another key. REPORT may be NULL.
- * OUT_OF_RANGE: rows that the collection has not got. */
-INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_options *rows,
-                                       const inlay_edit_options *options, inlay_rows_report *report,
-                                       inlay_error *error);
-
 /* ---- verify and repair */
-
-/* Stores the float32 tensors KEYS [n] as TO (float16 or bfloat16), rounded to nearest, ties to even; on_change is told
- * by how much that is off. In a model, whatever reads such a variable goes on in float32 behind a Cast.
- * FAILED_PRECONDITION names a node that can do nothing with a half type; UNIMPLEMENTED: partitioned tensors, constants
- * of a graph. */
-INLAY_API inlay_status inlay_edit_cast(const char *model, const char *const *keys, size_t n, inlay_dtype to,
-                                       const inlay_edit_options *options, inlay_error *error);
-
-typedef struct inlay_signature_edits {
-    size_t size;               /* sizeof, set by inlay_signature_edits_init */
-    const char *tag_set;       /* which metagraph, "serve,gpu"; NULL: the only one, else the one tagged "serve" alone */
-    const char *const *remove; /* [n_remove] NAME; done first, then the others in this order */
-    size_t n_remove;
-    const char *const *rename; /* [n_rename] OLD=NEW */
-    size_t n_rename;
-    const char *const *add; /* [n_add] NAME=FROM: another name for FROM; NAME:in=KEY:TENSOR,...;out=KEY:TENSOR,... */
-    size_t n_add;
-    const char *const *defaults; /* [n_defaults] SIGNATURE.INPUT=VALUE (JSON; bare text for strings; empty: none) */
-    size_t n_defaults;
-    const char *tags; /* "a,b": the metagraph's tags from now on; NULL: as they are */
-} inlay_signature_edits;
-INLAY_API void inlay_signature_edits_init(inlay_signature_edits *edits);
-
-/* Changes what a SavedModel offers: its signatures for sessions and servers, those that tf.saved_model.load shows, and
- * its tags. No data is touched. Defaults are read by TensorFlow Serving. NOT_FOUND names the signature, input or
- * tensor; ALREADY_EXISTS: a name or a set of tags that is taken; FAILED_PRECONDITION: no SavedModel, or a search is to
- * lose the name by which its rows are found; UNIMPLEMENTED: a signature of tensors for a TF2 model, where they are
- * functions. */
-INLAY_API inlay_status inlay_edit_signatures(const char *model, const inlay_signature_edits *edits,
-                                             const inlay_edit_options *options, inlay_error *error);
 
 typedef enum inlay_severity {
     INLAY_FINDING_NOTE = 0,    /* worth knowing; nothing is wrong */
@@ -636,62 +484,6 @@ typedef struct inlay_salvage_report {
 INLAY_API inlay_status inlay_bundle_salvage(const inlay_salvage_options *options, inlay_salvage_report *report,
                                             inlay_error *error);
 
-typedef struct inlay_merge_options {
-    size_t size;                /* sizeof, set by inlay_merge_options_init */
-    const char *const *sources; /* [n_sources] at least two, all checkpoints (bundles) or all SavedModel folders */
-    size_t n_sources;
-    const char *output; /* of checkpoints a prefix, or a folder, as for inlay_bundle_convert; of models a folder */
-    bool first_wins;    /* of a tensor that several have take the first's, instead of refusing */
-    bool force;         /* replace a model; never a checkpoint */
-    inlay_progress_fn progress;
-    void *progress_user;
-} inlay_merge_options;
-INLAY_API void inlay_merge_options_init(inlay_merge_options *options);
-
-typedef struct inlay_merge_report {
-    size_t tensors;
-    int32_t shards;
-    int64_t rows; /* of models */
-} inlay_merge_report;
-
-/* Makes one of several. Checkpoints: one index over the data files of all, which are shared with the sources where the
- * file system can. Their object graphs (TF2) become one, in which each object is found by the path that it had; the
- * count of saves is the first's. Fused models with the same extractor (or none): rows of a collection that several have
- * follow one another, of one metric, dimension and dtype, with their labels or ids; other collections stand side by
- * side; what is the default is the first's. All but labels is shared with the sources. FAILED_PRECONDITION: they do not
- * fit. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS (the output), INVALID_ARGUMENT (a key that two have, or
- * sources of several kinds), UNIMPLEMENTED (V1 checkpoints: inlay_bundle_convert first), DATA_LOSS, RESOURCE_EXHAUSTED.
- */
-INLAY_API inlay_status inlay_bundle_merge(const inlay_merge_options *options, inlay_merge_report *report,
-                                          inlay_error *error);
-
-typedef struct inlay_compose_options {
-    size_t size;                  /* sizeof, set by inlay_compose_options_init */
-    const char *first, *second;   /* SavedModel folders */
-    const char *first_signature;  /* NULL: "serving_default" */
-    const char *second_signature; /* NULL: "serving_default" */
-    const char *const *map;       /* [n_map] OUTPUT=INPUT; none: those of one name, or the only one of each */
-    size_t n_map;
-    const char *output; /* folder to make */
-    bool force;         /* replace a model */
-} inlay_compose_options;
-INLAY_API void inlay_compose_options_init(inlay_compose_options *options);
-
-typedef struct inlay_compose_report {
-    size_t variables, assets;
-    size_t fed; /* inputs of the second model that outputs of the first feed */
-} inlay_compose_report;
-
-/* Makes one model of two, in which outputs of the first feed inputs of the second: its signature "serving_default"
- * takes the first's inputs and those of the second that nothing feeds, and gives the second's outputs. It is a graph
- * without objects, whatever the two are; nodes, variables and keys of the first go under "a/", of the second under
- * "b/", data files and assets are shared with them where the file system can. It cannot be saved from a session again.
- * REPORT may be NULL. Errors: NOT_FOUND (a model, signature, output or input), ALREADY_EXISTS, INVALID_ARGUMENT (dtypes
- * or shapes that do not fit, an input that both have), UNIMPLEMENTED (inputs that are not dense placeholders),
- * DATA_LOSS. */
-INLAY_API inlay_status inlay_bundle_compose(const inlay_compose_options *options, inlay_compose_report *report,
-                                            inlay_error *error);
-
 /* ---- fuse */
 
 typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;
@@ -752,6 +544,241 @@ typedef struct inlay_fuse_report {
  * ALREADY_EXISTS, INVALID_ARGUMENT, DATA_LOSS, RESOURCE_EXHAUSTED (disk full), CANCELLED. */
 INLAY_API inlay_status inlay_fuse(const inlay_fuse_options *options, inlay_fuse_report *report, inlay_error *error);
 
+typedef struct inlay_encode_options {
+    size_t size;               /* sizeof, set by inlay_encode_options_init */
+    const char *extractor;     /* SavedModel directory or frozen GraphDef */
+    const char *lines;         /* text file, one input a line; or NULL */
+    const char *const *inputs; /* [n_inputs] KEY=FILE (.npy or .json), batch first; when lines is NULL */
+    size_t n_inputs;
+    const char *signature;  /* NULL: "serving_default", or "features" when that is a search */
+    const char *feature;    /* NULL: the only fit one */
+    const char *output;     /* directory for shard-00000.npy … */
+    int64_t batch;          /* default 256 */
+    int64_t rows_per_shard; /* default 1,000,000 */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_encode_options;
+INLAY_API void inlay_encode_options_init(inlay_encode_options *options);
+
+typedef struct inlay_encode_report {
+    int64_t rows, dim, resumed_rows; /* resumed: found done by an earlier call */
+    size_t shards;
+    double seconds;
+} inlay_encode_report;
+
+/* Runs an extractor over many inputs and writes its vectors as .npy shards, each whole or not at all; a second call
+ * with the same inputs goes on where the first was stopped. REPORT may be NULL. */
+INLAY_API inlay_status inlay_encode(const inlay_encode_options *options, inlay_encode_report *report,
+                                    inlay_error *error);
+
+/* ---- edits
+ *
+ * Of a SavedModel, a checkpoint (bundle) or a file with a graph, MODEL below. Data bytes are never written in place:
+ * all that an edit changes appears in one rename, and who has the old model open keeps what he opened. A kill, a full
+ * disk or a power cut leaves the model as it was before or as it is after. */
+
+typedef struct inlay_edit_options {
+    size_t size;        /* sizeof, set by inlay_edit_options_init */
+    const char *output; /* where the edited model goes, sharing what stays; NULL: in place of MODEL */
+    bool dry_run;       /* all is made and checked, and nothing put in place */
+    void (*on_change)(void *user, const char *line); /* told what changes; may be NULL */
+    void *change_user;
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_edit_options;
+INLAY_API void inlay_edit_options_init(inlay_edit_options *options);
+
+/* All edits fail with: NOT_FOUND (the model, a key), ABORTED (another edit of it is under way), ALREADY_EXISTS (the
+ * output), FAILED_PRECONDITION (what is asked would leave a model that cannot load), DATA_LOSS, UNIMPLEMENTED (a V1
+ * checkpoint or big-endian data: inlay_bundle_convert first). OPTIONS may be NULL: in place, told to nobody. */
+
+/* Stores the tensor OLD under the key NEW: in the bundle, in the graphs and functions that restore and save it, and in
+ * the checkpoint's object graph. Of a graph without objects its variable, of a frozen graph its node is renamed, too.
+ * ALREADY_EXISTS: there is a NEW. */
+INLAY_API inlay_status inlay_edit_rename(const char *model, const char *old_key, const char *new_key,
+                                         const inlay_edit_options *options, inlay_error *error);
+
+/* Removes the tensors KEYS [n]. FAILED_PRECONDITION names a node that restores one of them. */
+INLAY_API inlay_status inlay_edit_drop(const char *model, const char *const *keys, size_t n,
+                                       const inlay_edit_options *options, inlay_error *error);
+
+/* Gives the tensor KEY the contents of FILE (.npy, or .json for strings), whose dtype must be its own; copies that the
+ * model stores of the same variable follow. In a checkpoint alone the shape may be any, in a model, whose graph says it
+ * in many places, it must be the one that it is: FAILED_PRECONDITION. */
+INLAY_API inlay_status inlay_edit_swap(const char *model, const char *key, const char *file,
+                                       const inlay_edit_options *options, inlay_error *error);
+
+typedef enum inlay_rows_action {
+    INLAY_ROWS_SET = 0,      /* the rows given replace those from SET_AT on; tombstones among them live again */
+    INLAY_ROWS_APPEND = 1,   /* behind all others */
+    INLAY_ROWS_DELETE = 2,   /* rows behind those deleted get lower numbers */
+    INLAY_ROWS_TOMBSTONE = 3 /* the rows keep their numbers and score minus infinity: they can no longer win */
+} inlay_rows_action;
+
+typedef struct inlay_row_range {
+    int64_t begin, end; /* rows begin … end - 1 */
+} inlay_row_range;
+
+typedef struct inlay_rows_options {
+    size_t size;      /* sizeof, set by inlay_rows_options_init */
+    const char *name; /* of the collection; NULL: "search", or the only one */
+    inlay_rows_action action;
+    const char *rows;         /* SET, APPEND: a file as inlay_fuse takes, of the collection's dimension and dtype */
+    int64_t set_at;           /* SET */
+    const char *labels, *ids; /* APPEND: of the new rows, where the collection has labels or ids; else NULL */
+    const inlay_row_range *ranges; /* [n_ranges] DELETE, TOMBSTONE: in any order, none over another */
+    size_t n_ranges;
+    bool allow_non_finite;
+    inlay_dtype dtype; /* of a file that cannot say it */
+} inlay_rows_options;
+INLAY_API void inlay_rows_options_init(inlay_rows_options *options);
+
+typedef struct inlay_rows_report {
+    int64_t rows, changed;       /* in the collection after the edit; set, appended, deleted, or newly unable to win */
+    size_t chunks, total_chunks; /* written anew; after the edit */
+    uint64_t bytes;              /* of rows in them */
+} inlay_rows_report;
+
+/* Edits the rows of a fused model; norms, labels, graph, signature and manifest follow. Chunks that are not touched
+ * keep their bytes and their keys; one that gets another number of rows gets another key. REPORT may be NULL.
+ * OUT_OF_RANGE: rows that the collection has not got. */
+INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_options *rows,
+                                       const inlay_edit_options *options, inlay_rows_report *report,
+                                       inlay_error *error);
+
+/* Stores the float32 tensors KEYS [n] as TO (float16 or bfloat16), rounded to nearest, ties to even; on_change is told
+ * by how much that is off. In a model, whatever reads such a variable goes on in float32 behind a Cast.
+ * FAILED_PRECONDITION names a node that can do nothing with a half type; UNIMPLEMENTED: partitioned tensors, constants
+ * of a graph. */
+INLAY_API inlay_status inlay_edit_cast(const char *model, const char *const *keys, size_t n, inlay_dtype to,
+                                       const inlay_edit_options *options, inlay_error *error);
+
+typedef struct inlay_signature_edits {
+    size_t size;               /* sizeof, set by inlay_signature_edits_init */
+    const char *tag_set;       /* which metagraph, "serve,gpu"; NULL: the only one, else the one tagged "serve" alone */
+    const char *const *remove; /* [n_remove] NAME; done first, then the others in this order */
+    size_t n_remove;
+    const char *const *rename; /* [n_rename] OLD=NEW */
+    size_t n_rename;
+    const char *const *add; /* [n_add] NAME=FROM: another name for FROM; NAME:in=KEY:TENSOR,...;out=KEY:TENSOR,... */
+    size_t n_add;
+    const char *const *defaults; /* [n_defaults] SIGNATURE.INPUT=VALUE (JSON; bare text for strings; empty: none) */
+    size_t n_defaults;
+    const char *tags; /* "a,b": the metagraph's tags from now on; NULL: as they are */
+} inlay_signature_edits;
+INLAY_API void inlay_signature_edits_init(inlay_signature_edits *edits);
+
+/* Changes what a SavedModel offers: its signatures for sessions and servers, those that tf.saved_model.load shows, and
+ * its tags. No data is touched. Defaults are read by TensorFlow Serving. NOT_FOUND names the signature, input or
+ * tensor; ALREADY_EXISTS: a name or a set of tags that is taken; FAILED_PRECONDITION: no SavedModel, or a search is to
+ * lose the name by which its rows are found; UNIMPLEMENTED: a signature of tensors for a TF2 model, where they are
+ * functions. */
+INLAY_API inlay_status inlay_edit_signatures(const char *model, const inlay_signature_edits *edits,
+                                             const inlay_edit_options *options, inlay_error *error);
+
+/* ---- whole new outputs */
+
+typedef enum inlay_form {
+    INLAY_FORM_KEEP = 0, /* of a graph: as the output's name says (.pbtxt is text), else as the source has it */
+    INLAY_FORM_BINARY = 1,
+    INLAY_FORM_TEXT = 2
+} inlay_form;
+
+typedef struct inlay_convert_options {
+    size_t size;        /* sizeof, set by inlay_convert_options_init */
+    const char *source; /* SavedModel folder, graph (.pb, .pbtxt, .meta), or a checkpoint as inlay_store_open has it */
+    const char *output; /* of a checkpoint a prefix, or a folder; of a graph a file; of a model a folder or a file */
+    inlay_form form;    /* of the graph */
+    bool lossy;         /* leave out of a text what text cannot hold, instead of refusing */
+    int32_t shards;     /* data files of the variables; 0: one when they are written anew */
+    bool whole;         /* put partitioned tensors together */
+    int64_t slices;     /* > 0: cut tensors into so many slices of rows */
+    const char *const *keys; /* [n_keys] those to cut; none: all that TensorFlow can put together again */
+    size_t n_keys;
+    bool compact; /* fold the data files that edits left into one, large ones that are in use stay: without OUTPUT in
+                     place, and with none of the above */
+    bool force;   /* replace a graph's file or a model; never a checkpoint */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_convert_options;
+INLAY_API void inlay_convert_options_init(inlay_convert_options *options);
+
+typedef struct inlay_convert_report {
+    size_t tensors, slices; /* written anew; slices of partitioned tensors */
+    int32_t shards;         /* data files there are; 0: the variables stay as they are */
+    size_t kept;            /* of those, that stayed as they were */
+    uint64_t bytes;         /* written, graph and data files */
+    bool text;              /* the graph was written as text */
+} inlay_convert_report;
+
+/* Writes a model or a checkpoint in another form; values and keys stay what they are, and the source is not touched.
+ * A checkpoint of either kind becomes a little-endian bundle; where OUTPUT is a folder, it gets the name that it had
+ * and the folder's `checkpoint` file names it as the latest. A graph's file becomes binary or text. A SavedModel folder
+ * becomes another one, whose variables are written anew when something of them is asked for, when they are not yet a
+ * little-endian bundle, or when no form is asked for; all other files are hard links where the file system can. All
+ * appears whole or not at all. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT (options that do
+ * not fit the source, tensors that cannot be cut), FAILED_PRECONDITION (a graph that text cannot hold, named),
+ * UNIMPLEMENTED (dtypes), DATA_LOSS (a checksum does not match, the source is damaged), RESOURCE_EXHAUSTED, CANCELLED.
+ */
+INLAY_API inlay_status inlay_bundle_convert(const inlay_convert_options *options, inlay_convert_report *report,
+                                            inlay_error *error);
+
+typedef struct inlay_merge_options {
+    size_t size;                /* sizeof, set by inlay_merge_options_init */
+    const char *const *sources; /* [n_sources] at least two, all checkpoints (bundles) or all SavedModel folders */
+    size_t n_sources;
+    const char *output; /* of checkpoints a prefix, or a folder, as for inlay_bundle_convert; of models a folder */
+    bool first_wins;    /* of a tensor that several have take the first's, instead of refusing */
+    bool force;         /* replace a model; never a checkpoint */
+    inlay_progress_fn progress;
+    void *progress_user;
+} inlay_merge_options;
+INLAY_API void inlay_merge_options_init(inlay_merge_options *options);
+
+typedef struct inlay_merge_report {
+    size_t tensors;
+    int32_t shards;
+    int64_t rows; /* of models */
+} inlay_merge_report;
+
+/* Makes one of several. Checkpoints: one index over the data files of all, which are shared with the sources where the
+ * file system can. Their object graphs (TF2) become one, in which each object is found by the path that it had; the
+ * count of saves is the first's. Fused models with the same extractor (or none): rows of a collection that several have
+ * follow one another, of one metric, dimension and dtype, with their labels or ids; other collections stand side by
+ * side; what is the default is the first's. All but labels is shared with the sources. FAILED_PRECONDITION: they do not
+ * fit. REPORT may be NULL. Errors: NOT_FOUND, ALREADY_EXISTS (the output), INVALID_ARGUMENT (a key that two have, or
+ * sources of several kinds), UNIMPLEMENTED (V1 checkpoints: inlay_bundle_convert first), DATA_LOSS, RESOURCE_EXHAUSTED.
+ */
+INLAY_API inlay_status inlay_bundle_merge(const inlay_merge_options *options, inlay_merge_report *report,
+                                          inlay_error *error);
+
+typedef struct inlay_compose_options {
+    size_t size;                  /* sizeof, set by inlay_compose_options_init */
+    const char *first, *second;   /* SavedModel folders */
+    const char *first_signature;  /* NULL: "serving_default" */
+    const char *second_signature; /* NULL: "serving_default" */
+    const char *const *map;       /* [n_map] OUTPUT=INPUT; none: those of one name, or the only one of each */
+    size_t n_map;
+    const char *output; /* folder to make */
+    bool force;         /* replace a model */
+} inlay_compose_options;
+INLAY_API void inlay_compose_options_init(inlay_compose_options *options);
+
+typedef struct inlay_compose_report {
+    size_t variables, assets;
+    size_t fed; /* inputs of the second model that outputs of the first feed */
+} inlay_compose_report;
+
+/* Makes one model of two, in which outputs of the first feed inputs of the second: its signature "serving_default"
+ * takes the first's inputs and those of the second that nothing feeds, and gives the second's outputs. It is a graph
+ * without objects, whatever the two are; nodes, variables and keys of the first go under "a/", of the second under
+ * "b/", data files and assets are shared with them where the file system can. It cannot be saved from a session again.
+ * REPORT may be NULL. Errors: NOT_FOUND (a model, signature, output or input), ALREADY_EXISTS, INVALID_ARGUMENT (dtypes
+ * or shapes that do not fit, an input that both have), UNIMPLEMENTED (inputs that are not dense placeholders),
+ * DATA_LOSS. */
+INLAY_API inlay_status inlay_bundle_compose(const inlay_compose_options *options, inlay_compose_report *report,
+                                            inlay_error *error);
+
 typedef struct inlay_defuse_options {
     size_t size;                /* sizeof, set by inlay_defuse_options_init */
     const char *model;          /* a fused model */
@@ -781,33 +808,6 @@ typedef struct inlay_defuse_report {
  * RESOURCE_EXHAUSTED (disk full), CANCELLED. */
 INLAY_API inlay_status inlay_bundle_defuse(const inlay_defuse_options *options, inlay_defuse_report *report,
                                            inlay_error *error);
-
-typedef struct inlay_encode_options {
-    size_t size;               /* sizeof, set by inlay_encode_options_init */
-    const char *extractor;     /* SavedModel directory or frozen GraphDef */
-    const char *lines;         /* text file, one input a line; or NULL */
-    const char *const *inputs; /* [n_inputs] KEY=FILE (.npy or .json), batch first; when lines is NULL */
-    size_t n_inputs;
-    const char *signature;  /* NULL: "serving_default", or "features" when that is a search */
-    const char *feature;    /* NULL: the only fit one */
-    const char *output;     /* directory for shard-00000.npy … */
-    int64_t batch;          /* default 256 */
-    int64_t rows_per_shard; /* default 1,000,000 */
-    inlay_progress_fn progress;
-    void *progress_user;
-} inlay_encode_options;
-INLAY_API void inlay_encode_options_init(inlay_encode_options *options);
-
-typedef struct inlay_encode_report {
-    int64_t rows, dim, resumed_rows; /* resumed: found done by an earlier call */
-    size_t shards;
-    double seconds;
-} inlay_encode_report;
-
-/* Runs an extractor over many inputs and writes its vectors as .npy shards, each whole or not at all; a second call
- * with the same inputs goes on where the first was stopped. REPORT may be NULL. */
-INLAY_API inlay_status inlay_encode(const inlay_encode_options *options, inlay_encode_report *report,
-                                    inlay_error *error);
 
 #ifdef __cplusplus
 }

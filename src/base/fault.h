@@ -17,7 +17,7 @@ typedef struct fault_operation {
     uint64_t offset;  /* where bytes are written */
     const void *data; /* the bytes; NULL when they are FROM's */
     uint64_t from_offset;
-    size_t *size;     /* how many */
+    size_t *size; /* how many */
 } fault_operation;
 
 /* What file.c asks. In builds with INLAY_FAULTS, $INLAY_FAULT=KIND:N applies KIND (kill, enospc, eio, short) to
