@@ -52,8 +52,8 @@ inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bund
 /* Turns the bytes of each number of T, which is owned, around. */
 void bundle_swap_bytes(tensor *t);
 
-/* Appends VALUE in its stored form; *crc becomes the sum of that, unmasked. */
-inlay_status bundle_append_tensor(file_writer *w, const tensor *value, uint32_t *crc, inlay_error *err);
+/* Appends T in its stored form; *crc becomes the sum of that, unmasked. */
+inlay_status bundle_append_tensor(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err);
 
 /* DTYPE cannot be read from a bundle: UNIMPLEMENTED names key and dtype. */
 inlay_status bundle_unsupported(const bundle *b, const bundle_entry *entry, inlay_error *err);

@@ -6,7 +6,7 @@
 #include "base/error.h"
 
 /* What inlay_edit_rows promises. */
-inlay_status edit_rows(const char *model, const inlay_rows_options *o, const inlay_edit_options *options,
+inlay_status edit_rows(const char *model, const inlay_rows_options *options, const inlay_edit_options *how,
                        inlay_rows_report *report, inlay_error *err);
 
 #endif
