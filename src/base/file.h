@@ -103,6 +103,11 @@ inlay_status file_place(const char *source, const char *target, inlay_link how, 
  * that leads to the same file. */
 inlay_status file_share(const char *source, const char *target, inlay_error *err);
 
+/* The same for all that is below folder FROM, into folder TO: folders that are not there yet are made, with their
+ * modes. What SKIP (may be NULL) says by its path below FROM is left out, of folders all that is in them. */
+inlay_status file_share_tree(const char *from, const char *to, bool (*skip)(const void *ctx, const char *relative),
+                             const void *ctx, inlay_error *err);
+
 /* DATA_LOSS, naming COPY and the first byte that differs, when COPY does not hold what ORIGINAL does. */
 inlay_status file_compare(const char *original, const char *copy, inlay_error *err);
 

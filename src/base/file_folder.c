@@ -46,6 +46,51 @@ inlay_status file_sync(const char *path, inlay_error *err) {
     return failed ? fail_errno(err, failed, path, "sync") : INLAY_OK;
 }
 
+typedef struct tree_share {
+    const char *from, *to;
+    bool (*skip)(const void *ctx, const char *relative);
+    const void *ctx;
+} tree_share;
+
+static inlay_status share_entries(const tree_share *t, const char *relative, inlay_error *err);
+
+static inlay_status share_entry(const tree_share *t, const char *relative, inlay_error *err) {
+    if (t->skip && t->skip(t->ctx, relative)) return INLAY_OK;
+    char *from = path_join(t->from, relative), *to = path_join(t->to, relative);
+    file_info info;
+    inlay_status status = from && to ? file_stat(from, false, &info, err) : fail_memory(err);
+    if (status == INLAY_OK && !info.is_folder) status = file_share(from, to, err);
+    if (status == INLAY_OK && info.is_folder) {
+        if (!file_exists(to)) {
+            status = file_make_folder(to, err);
+            if (status == INLAY_OK) status = file_copy_mode(from, to, err);
+        }
+        if (status == INLAY_OK) status = share_entries(t, relative, err);
+    }
+    mem_free(from);
+    mem_free(to);
+    return status;
+}
+
+static inlay_status share_entries(const tree_share *t, const char *relative, inlay_error *err) {
+    char *folder = path_join(t->from, relative);
+    file_names names = {0};
+    inlay_status status = folder ? file_list(folder, &names, err) : fail_memory(err);
+    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
+        char *inner = path_join(relative, names.names[i]);
+        status = inner ? share_entry(t, inner, err) : fail_memory(err);
+        mem_free(inner);
+    }
+    file_names_free(&names);
+    mem_free(folder);
+    return status;
+}
+
+inlay_status file_share_tree(const char *from, const char *to, bool (*skip)(const void *ctx, const char *relative),
+                             const void *ctx, inlay_error *err) {
+    return share_entries(&(tree_share){from, to, skip, ctx}, "", err);
+}
+
 typedef inlay_status (*visit_fn)(const char *path, bool is_folder, inlay_error *err);
 
 /* Visits everything below PATH, and PATH itself last; symbolic links are not followed. */

@@ -243,7 +243,8 @@ static inlay_status write_graph(change *c, const char *path, file_mode mode, inl
 }
 
 /* Whether the file RELATIVE of the old folder has no place in the new one, or is written there already. */
-static bool is_replaced(const change *c, const char *relative) {
+static bool is_replaced(const void *ctx, const char *relative) {
+    const change *c = ctx;
     if (graph_changed(c) && strcmp(relative, path_name(c->model->file)) == 0) return true;
     if (c->bundle && (strcmp(relative, VARIABLES ".index") == 0 || strncmp(relative, VARIABLES ".data-", 25) == 0))
         return true;
@@ -251,34 +252,6 @@ static bool is_replaced(const change *c, const char *relative) {
         if (strcmp(c->files[i].relative, relative) == 0) return true;
     if (strcmp(relative, "fingerprint.pb") == 0) return true;
     return c->manifest && strcmp(relative, "assets.extra/inlay.json") == 0;
-}
-
-/* All that is in the folder RELATIVE of the old model and not replaced. */
-static inlay_status share_folder(change *c, const char *relative, inlay_error *err) {
-    char *from = path_join(c->path, relative);
-    file_names names = {0};
-    inlay_status status = from ? file_list(from, &names, err) : fail_memory(err);
-    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
-        file_info info;
-        char *inner = path_join(relative, names.names[i]), *old = path_join(from, names.names[i]),
-             *fresh = inner ? path_join(c->stage.path, inner) : NULL;
-        if (!inner || !old || !fresh)
-            status = fail_memory(err);
-        else if ((status = file_stat(old, false, &info, err)) != INLAY_OK)
-            ;
-        else if (info.is_folder) {
-            status = make_inner_folder(c, inner, err);
-            if (status == INLAY_OK) status = share_folder(c, inner, err);
-        } else if (!is_replaced(c, inner)) {
-            status = file_share(old, fresh, err);
-        }
-        mem_free(inner);
-        mem_free(old);
-        mem_free(fresh);
-    }
-    file_names_free(&names);
-    mem_free(from);
-    return status;
 }
 
 static inlay_status write_files(change *c, inlay_error *err) {
@@ -323,7 +296,7 @@ static inlay_status keep_modes(const change *c, inlay_error *err) {
 /* Everything in the staged folder; C->bundle is gone afterwards. */
 static inlay_status fill_stage(change *c, inlay_error *err) {
     bundle_edit *bundle = c->bundle;
-    TRY(share_folder(c, "", err));
+    TRY(file_share_tree(c->path, c->stage.path, is_replaced, c, err));
     c->bundle = NULL;
     if (bundle) TRY(bundle_edit_commit(bundle, err));
     if (graph_changed(c)) {

@@ -24,46 +24,14 @@ typedef struct model_job {
 
 /* ---- what stays is shared with the source */
 
-static inlay_status share_tree(const char *from, const char *to, inlay_error *err) {
-    file_info info;
-    TRY(file_stat(from, false, &info, err));
-    if (!info.is_folder) return file_share(from, to, err);
-    if (!file_exists(to)) TRY(file_make_folder(to, err));
-    file_names names;
-    TRY(file_list(from, &names, err));
-    inlay_status status = INLAY_OK;
-    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
-        char *inner_from = path_join(from, names.names[i]), *inner_to = path_join(to, names.names[i]);
-        status = inner_from && inner_to ? share_tree(inner_from, inner_to, err) : fail_memory(err);
-        mem_free(inner_from);
-        mem_free(inner_to);
-    }
-    file_names_free(&names);
-    return status;
-}
-
 /* What is written here, and not taken over. */
-static bool is_left(const model_job *j, const char *name) {
+static bool is_left(const void *ctx, const char *name) {
+    const model_job *j = ctx;
     static const char *const always[] = {"saved_model.pb", "saved_model.pbtxt"};
     static const char *const with_variables[] = {"variables", "fingerprint.pb"};
     for (size_t i = 0; i < 2; i++)
         if (strcmp(name, always[i]) == 0 || (j->anew && strcmp(name, with_variables[i]) == 0)) return true;
     return false;
-}
-
-static inlay_status share_rest(model_job *j, inlay_error *err) {
-    file_names names;
-    TRY(file_list(j->model->folder, &names, err));
-    inlay_status status = INLAY_OK;
-    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
-        if (is_left(j, names.names[i])) continue;
-        char *from = path_join(j->model->folder, names.names[i]), *to = path_join(j->stage.path, names.names[i]);
-        status = from && to ? share_tree(from, to, err) : fail_memory(err);
-        mem_free(from);
-        mem_free(to);
-    }
-    file_names_free(&names);
-    return status;
 }
 
 /* ---- what is written */
@@ -177,7 +145,7 @@ inlay_status convert_model(const inlay_convert_options *o, const rewrite_options
     progress_start(&j.counted, o->progress, o->progress_user, "converting", j.anew ? checkpoint_bytes(j.variables) : 0);
     TRY_TO(done, staging_begin(o->output ? o->output : folder, &j.stage, err));
     if (!o->output) TRY_TO(done, file_copy_mode(folder, j.stage.path, err));
-    TRY_TO(done, share_rest(&j, err));
+    TRY_TO(done, file_share_tree(j.model->folder, j.stage.path, is_left, &j, err));
     TRY_TO(done, write_graph(&j, err));
     if (j.anew) TRY_TO(done, write_variables(&j, err));
     TRY_TO(done, write_companions(&j, err));

@@ -100,36 +100,12 @@ static inlay_status repair_bundle(repairing *r, inlay_error *err) {
 
 /* ---- a model: a folder beside it, in which all that stays is linked */
 
-static bool is_written(const char *relative) {
+static bool is_written(const void *ctx, const char *relative) {
+    (void)ctx;
     static const char *const names[] = {INDEX, RECORD, MANIFEST, FINGERPRINT};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(relative, names[i]) == 0) return true;
     return false;
-}
-
-static inlay_status share_folder(const char *from, const char *to, const char *relative, inlay_error *err) {
-    file_names names;
-    TRY(file_list(from, &names, err));
-    inlay_status status = INLAY_OK;
-    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
-        char *source = path_join(from, names.names[i]), *target = path_join(to, names.names[i]),
-             *inside = path_join(relative, names.names[i]);
-        file_info info;
-        if (!source || !target || !inside) {
-            status = fail_memory(err);
-        } else if ((status = file_stat(source, false, &info, err)) == INLAY_OK && info.is_folder) {
-            status = file_make_folder(target, err);
-            if (status == INLAY_OK) status = file_copy_mode(source, target, err);
-            if (status == INLAY_OK) status = share_folder(source, target, inside, err);
-        } else if (status == INLAY_OK && !is_written(inside)) {
-            status = file_share(source, target, err);
-        }
-        mem_free(source);
-        mem_free(target);
-        mem_free(inside);
-    }
-    file_names_free(&names);
-    return status;
 }
 
 static inlay_status put(repairing *r, const char *relative, bytes content, inlay_error *err) {
@@ -219,7 +195,7 @@ static inlay_status fill_stage(repairing *r, inlay_error *err) {
     char *extra = path_join(r->stage.path, "assets.extra"), *old = path_join(r->j.folder, RECORD);
     inlay_status status = extra && old ? INLAY_OK : fail_memory(err);
     if (status == INLAY_OK) status = file_copy_mode(r->j.folder, r->stage.path, err);
-    if (status == INLAY_OK) status = share_folder(r->j.folder, r->stage.path, "", err);
+    if (status == INLAY_OK) status = file_share_tree(r->j.folder, r->stage.path, is_written, NULL, err);
     if (status == INLAY_OK && !file_exists(extra)) status = file_make_folder(extra, err);
     if (status == INLAY_OK) status = make_record(r, old, err);
     if (status == INLAY_OK) status = put(r, RECORD, buffer_bytes(&r->record), err);
