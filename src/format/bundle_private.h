@@ -52,6 +52,9 @@ inlay_status bundle_list_slices(bundle *b, const bundle_entry *entry, const bund
 /* Turns the bytes of each number of T, which is owned, around. */
 void bundle_swap_bytes(tensor *t);
 
+/* Appends what stands before the strings of T in their stored form; *crc becomes the entry's checksum so far. */
+inlay_status bundle_append_lengths(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err);
+
 /* Appends T in its stored form; *crc becomes the sum of that, unmasked. */
 inlay_status bundle_append_tensor(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err);
 

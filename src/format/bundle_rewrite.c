@@ -40,18 +40,12 @@ static inlay_status append(rewrite_job *j, file_writer *w, const uint8_t *data, 
 }
 
 static inlay_status append_strings(rewrite_job *j, file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
-    bundle_strings lengths = {0};
-    buffer head = {0};
-    for (int64_t i = 0; i < t->count; i++) bundle_strings_add(&lengths, tensor_string(t, i).size);
-    bundle_strings_finish(&lengths, &head, crc);
-    inlay_status status = buffer_check(&head, err);
-    if (status == INLAY_OK) status = file_append(w, head.data, head.size, err);
-    buffer_free(&head);
-    for (int64_t i = 0; i < t->count && status == INLAY_OK; i++) {
+    TRY(bundle_append_lengths(w, t, crc, err));
+    for (int64_t i = 0; i < t->count; i++) {
         bytes text = tensor_string(t, i);
-        status = append(j, w, text.data, text.size, crc, err);
+        TRY(append(j, w, text.data, text.size, crc, err));
     }
-    return status;
+    return INLAY_OK;
 }
 
 /* ---- a piece as it is stored */

@@ -26,7 +26,7 @@ void bundle_strings_finish(bundle_strings *s, buffer *head, uint32_t *crc) {
 
 /* ---- a whole bundle of one data file */
 
-static inlay_status append_strings(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
+inlay_status bundle_append_lengths(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
     bundle_strings lengths = {0};
     buffer head = {0};
     for (int64_t i = 0; i < t->count; i++) bundle_strings_add(&lengths, tensor_string(t, i).size);
@@ -34,12 +34,17 @@ static inlay_status append_strings(file_writer *w, const tensor *t, uint32_t *cr
     inlay_status status = buffer_check(&head, err);
     if (status == INLAY_OK) status = file_append(w, head.data, head.size, err);
     buffer_free(&head);
-    for (int64_t i = 0; i < t->count && status == INLAY_OK; i++) {
+    return status;
+}
+
+static inlay_status append_strings(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
+    TRY(bundle_append_lengths(w, t, crc, err));
+    for (int64_t i = 0; i < t->count; i++) {
         bytes text = tensor_string(t, i);
         *crc = crc32c(*crc, text.data, text.size);
-        status = file_append(w, text.data, text.size, err);
+        TRY(file_append(w, text.data, text.size, err));
     }
-    return status;
+    return INLAY_OK;
 }
 
 inlay_status bundle_append_tensor(file_writer *w, const tensor *t, uint32_t *crc, inlay_error *err) {
