@@ -58,15 +58,12 @@ static inlay_status keep_blocks(fuse_data *d, size_t number, uint64_t size, bool
     d->blocks = grown(d->a, d->blocks, number, &d->block_capacity, sizeof *d->blocks);
     if (!d->blocks) return fail_memory(err);
     fuse_blocks *kept = &d->blocks[number];
-    *kept = (fuse_blocks){.block_bytes = row_pass_block_bytes(&d->pass, transposed, count)};
-    if (kept->block_bytes == 0 || size <= kept->block_bytes) return INLAY_OK;
+    *kept = (fuse_blocks){.step = row_pass_block_bytes(&d->pass, transposed, count)};
+    if (kept->step == 0 || size <= kept->step) return INLAY_OK;
     TRY(buffer_check(&d->pass.blocks, err));
-    size_t n = d->pass.blocks.size / sizeof(uint32_t);
-    char *text = arena_alloc(d->a, n * 8 + 1);
-    if (!text) return fail_memory(err);
-    for (size_t i = 0; i < n; i++) snprintf(text + i * 8, 9, "%08x", load_u32(d->pass.blocks.data + i * 4));
-    kept->sums = text;
-    return INLAY_OK;
+    kept->n = d->pass.blocks.size / sizeof(uint32_t);
+    kept->sums = arena_copy(d->a, buffer_bytes(&d->pass.blocks));
+    return kept->sums ? INLAY_OK : fail_memory(err);
 }
 
 /* Adds the variables of the rows that begin at OFFSET of data file SHARD and have just been passed over; their side

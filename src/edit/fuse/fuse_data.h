@@ -17,8 +17,9 @@ typedef struct fuse_file {
 
 /* Sums of a chunk's bytes, block by block, for the manifest. */
 typedef struct fuse_blocks {
-    uint64_t block_bytes;
-    const char *sums; /* 8 hexadecimal digits each; NULL: none are kept */
+    uint64_t step;    /* bytes */
+    const void *sums; /* uint32 [n]; NULL: none are kept */
+    size_t n;
 } fuse_blocks;
 
 typedef struct fuse_data {

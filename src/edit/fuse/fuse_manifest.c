@@ -1,6 +1,7 @@
 #include "edit/fuse/fuse_manifest.h"
 
 #include "base/log.h"
+#include "edit/block_sums.h"
 #include "edit/manifest.h"
 
 static const char *way(const fuse_file *f) {
@@ -39,8 +40,7 @@ static json_t *chunks_json(const fuse_data *d) {
                                   "key", key_of(d, c->rows), "transposed", (int)c->transposed);
         ok = chunk && (!c->side || manifest_set(chunk, "side", json_string(key_of(d, c->side))));
         const fuse_blocks *b = &d->blocks[i];
-        ok = ok && (!b->sums || (manifest_set(chunk, "block_bytes", json_integer((json_int_t)b->block_bytes)) &&
-                                 manifest_set(chunk, "blocks", json_string(b->sums))));
+        ok = ok && (!b->sums || block_sums_set(chunk, b->step, b->sums, b->n));
         ok = json_array_append_new(chunks, chunk) == 0 && ok;
     }
     if (ok) return chunks;

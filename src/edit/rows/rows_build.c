@@ -27,7 +27,6 @@ inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err) {
 
 void chunk_free(chunk_builder *b) {
     buffer_free(&b->sides);
-    buffer_free(&b->blocks);
     *b = (chunk_builder){0};
 }
 
@@ -120,29 +119,6 @@ inlay_status chunk_add_given(chunk_builder *b, int64_t first, int64_t count, int
     return INLAY_OK;
 }
 
-/* The chunk for the manifest. */
-static json_t *chunk_json(const chunk_builder *b, const char *key, const char *side) {
-    json_t *chunk = json_pack("{sIsssb}", "rows", (json_int_t)b->count, "key", key, "transposed", 0);
-    bool ok = chunk && (!side || manifest_set(chunk, "side", json_string(side)));
-    const buffer *sums = &b->e->pass.blocks;
-    size_t n = sums->size / sizeof(uint32_t);
-    uint64_t size = (uint64_t)b->count * rows_row_bytes(&b->e->c);
-    if (ok && b->block_bytes && b->block_bytes < size && !sums->failed) {
-        buffer text = {0};
-        for (size_t i = 0; i < n; i++) {
-            uint32_t sum;
-            memcpy(&sum, sums->data + i * sizeof sum, sizeof sum);
-            buffer_format(&text, "%08x", sum);
-        }
-        ok = manifest_set(chunk, "block_bytes", json_integer((json_int_t)b->block_bytes)) &&
-             manifest_set(chunk, "blocks", text.failed ? NULL : json_stringn((const char *)text.data, text.size));
-        buffer_free(&text);
-    }
-    if (ok) return chunk;
-    json_decref(chunk);
-    return NULL;
-}
-
 inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
     rows_edit *e = b->e;
     if (b->count == 0) return INLAY_OK;
@@ -162,10 +138,6 @@ inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
     }
     e->graph_changed = true;
     e->report->chunks++;
-    if (e->manifest) {
-        const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.rows, &e->a),
-                   *side = next.side ? fuse_variable_key(e->c.form, e->c.prefix, next.side, &e->a) : NULL;
-        if (!key || (next.side && !side) || !(next.json = chunk_json(b, key, side))) return fail_memory(err);
-    }
+    if (e->manifest && !(next.json = rows_new_json(e, &next, b->block_bytes, &e->pass.blocks))) return fail_memory(err);
     return rows_add_chunk(e, &next, err);
 }

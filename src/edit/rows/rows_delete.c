@@ -1,12 +1,11 @@
 /* --delete: what is left of a chunk becomes chunks that lie where it lay, or, where that would make many, a new one. */
-#include "edit/rows/rows_edit.h"
+#include "edit/rows/rows_view.h"
 
 #include "base/alloc.h"
-#include "base/crc32c.h"
 
 #include <inttypes.h>
 
-enum { FEW_PIECES = 2, MANY_CHUNKS = 256, LARGE_PIECE = 16 << 20 };
+enum { FEW_PIECES = 2, LARGE_PIECE = 16 << 20 };
 
 /* The rows that stay, as ranges; in the arena. */
 static inlay_status list_kept(rows_edit *e, inlay_row_range **out, size_t *n, inlay_error *err) {
@@ -23,57 +22,15 @@ static inlay_status list_kept(rows_edit *e, inlay_row_range **out, size_t *n, in
     return INLAY_OK;
 }
 
-/* Rows [begin, end) of chunk K where they lie, and their factors. CRCS: of the rows, of the factors. */
-static inlay_status add_view(rows_edit *e, const collection_chunk *k, int64_t begin, int64_t end, uint32_t crc,
-                             const tensor *sides, inlay_error *err) {
-    size_t number = e->next_variable++;
-    int64_t n = end - begin;
-    next_chunk next = {.rows = rows_variable(e, "rows", number, err), .count = n, .guarded = k->guarded};
-    if (!next.rows) return INLAY_RESOURCE_EXHAUSTED;
-    shape dims = shape_matrix(n, e->c.dim);
-    uint64_t row_bytes = rows_row_bytes(&e->c);
-    TRY(rows_put_entry(e, next.rows, e->c.type, &dims, k->stored->shard,
-                       k->stored->offset + (uint64_t)begin * row_bytes, (uint64_t)n * row_bytes, crc, err));
-    if (sides) {
-        size_t from = (size_t)begin * sizeof(float), size = (size_t)n * sizeof(float);
-        if (!(next.side = rows_variable(e, "side", number, err))) return INLAY_RESOURCE_EXHAUSTED;
-        dims = shape_vector(n);
-        TRY(rows_put_entry(e, next.side, INLAY_FLOAT32, &dims, k->factor->shard, k->factor->offset + from, size,
-                           crc32c(0, sides->data + from, size), err));
-    }
-    if (e->manifest) {
-        const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.rows, &e->a),
-                   *side = next.side ? fuse_variable_key(e->c.form, e->c.prefix, next.side, &e->a) : NULL;
-        if (!key || (next.side && !side)) return fail_memory(err);
-        next.json = json_pack("{sIsssb}", "rows", (json_int_t)n, "key", key, "transposed", 0);
-        if (!next.json || (side && !manifest_set(next.json, "side", json_string(side)))) {
-            json_decref(next.json);
-            return fail_memory(err);
-        }
-    }
-    return rows_add_chunk(e, &next, err);
-}
-
-/* KEPT [n] lie in chunk K and are relative to it. All of it is read: what its checksum says must hold for the parts. */
+/* KEPT [n] lie in the chunk and are relative to it. */
 static inlay_status add_views(rows_edit *e, size_t chunk, const inlay_row_range *kept, size_t n, inlay_error *err) {
-    const collection_chunk *k = &e->c.chunks[chunk];
-    uint64_t row_bytes = rows_row_bytes(&e->c);
-    tensor *rows = NULL, *sides = NULL;
+    chunk_view v;
     inlay_status status;
-    TRY_TO(done, bundle_check(e->c.bundle, k->stored, err));
-    TRY_TO(done, bundle_read(e->c.bundle, k->stored, &rows, err));
-    if (k->factor) {
-        TRY_TO(done, bundle_check(e->c.bundle, k->factor, err));
-        TRY_TO(done, rows_old_sides(e, chunk, &sides, err));
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t crc = crc32c(0, rows->data + (uint64_t)kept[i].begin * row_bytes,
-                              (size_t)(kept[i].end - kept[i].begin) * (size_t)row_bytes);
-        TRY_TO(done, add_view(e, k, kept[i].begin, kept[i].end, crc, sides, err));
-    }
+    TRY_TO(done, chunk_view_open(e, chunk, &v, err));
+    if (!v.sound) TRY_TO(done, chunk_view_damaged(&v, err));
+    for (size_t i = 0; i < n; i++) TRY_TO(done, chunk_view_add(&v, kept[i].begin, kept[i].end, err));
 done:
-    tensor_release(rows);
-    tensor_release(sides);
+    chunk_view_close(&v);
     return status;
 }
 
@@ -103,7 +60,7 @@ done:
 /* Whether the parts of the chunk can be chunks by themselves. */
 static bool may_view(const rows_edit *e, const collection_chunk *k, const inlay_row_range *kept, size_t n) {
     if (k->transposed) return false;
-    if (n <= FEW_PIECES && e->n_chunks + e->c.n_chunks < MANY_CHUNKS) return true;
+    if (n <= FEW_PIECES && e->n_chunks + e->c.n_chunks < ROWS_MANY_CHUNKS) return true;
     for (size_t i = 0; i < n; i++)
         if ((uint64_t)(kept[i].end - kept[i].begin) * rows_row_bytes(&e->c) < LARGE_PIECE) return false;
     return true;

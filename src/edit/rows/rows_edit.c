@@ -1,6 +1,7 @@
 #include "edit/rows/rows_edit.h"
 
 #include "base/alloc.h"
+#include "edit/block_sums.h"
 #include "edit/fuse/fuse_extractor.h"
 
 #include <inttypes.h>
@@ -27,14 +28,32 @@ inlay_status rows_add_chunk(rows_edit *e, const next_chunk *chunk, inlay_error *
     return INLAY_OK;
 }
 
-json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk) {
+const json_t *rows_json(const collection *c, const json_t *manifest, size_t chunk) {
     const json_t *old;
     size_t i;
     const bundle_entry *stored = c->chunks[chunk].stored;
     json_array_foreach(json_object_get(manifest, "chunks"), i, old) {
         const char *key = json_string_value(json_object_get(old, "key"));
-        if (key && bytes_is(stored->key, key)) return json_copy((json_t *)old);
+        if (key && bytes_is(stored->key, key)) return old;
     }
+    return NULL;
+}
+
+json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk) {
+    return json_copy((json_t *)rows_json(c, manifest, chunk));
+}
+
+json_t *rows_new_json(rows_edit *e, const next_chunk *chunk, uint64_t step, const buffer *sums) {
+    const collection *c = &e->c;
+    const char *key = fuse_variable_key(c->form, c->prefix, chunk->rows, &e->a),
+               *side = chunk->side ? fuse_variable_key(c->form, c->prefix, chunk->side, &e->a) : NULL;
+    if (!key || (chunk->side && !side)) return NULL;
+    json_t *json = json_pack("{sIsssb}", "rows", (json_int_t)chunk->count, "key", key, "transposed", 0);
+    bool ok = json && (!side || manifest_set(json, "side", json_string(side)));
+    if (ok && step && step < (uint64_t)chunk->count * rows_row_bytes(c))
+        ok = !sums->failed && block_sums_set(json, step, sums->data, sums->size / sizeof(uint32_t));
+    if (ok) return json;
+    json_decref(json);
     return NULL;
 }
 

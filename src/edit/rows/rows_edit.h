@@ -8,7 +8,10 @@
 #include "format/labels.h"
 #include "format/shards.h"
 
-enum { ROWS_STEP_BYTES = 4 << 20 /* of rows that are held at a time */ };
+enum {
+    ROWS_STEP_BYTES = 4 << 20, /* of rows that are held at a time */
+    ROWS_MANY_CHUNKS = 256     /* chunks are not cut into more */
+};
 
 /* A chunk as it will be; names are those of variables. */
 typedef struct next_chunk {
@@ -56,8 +59,12 @@ inlay_status rows_check_finite(const rows_edit *e, inlay_error *err);
 uint64_t rows_row_bytes(const collection *c);
 /* The factors of CHUNK, float32 [count], as stored; held by *out. */
 inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err);
-/* What MANIFEST (of the collection) says of a chunk of C: a copy; NULL: nothing. */
+/* What MANIFEST (of the collection) says of a chunk of C, and a copy of it; NULL: nothing. */
+const json_t *rows_json(const collection *c, const json_t *manifest, size_t chunk);
 json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk);
+/* CHUNK, whose rows are in C order, for the manifest; SUMS: uint32 each, of its blocks of STEP bytes, 0: none are
+ * known. NULL when memory is out. */
+json_t *rows_new_json(rows_edit *e, const next_chunk *chunk, uint64_t step, const buffer *sums);
 
 /* rows_patch.c */
 inlay_status rows_set(rows_edit *e, inlay_error *err);
@@ -73,8 +80,7 @@ typedef struct chunk_builder {
     uint32_t crc;
     buffer sides;
     bool guarded, sided;
-    buffer blocks; /* hexadecimal sums, while all rows are given ones */
-    uint64_t block_bytes;
+    uint64_t block_bytes; /* of the pass's blocks, while all rows are given ones; else 0 */
 } chunk_builder;
 inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err);
 inlay_status chunk_add_old(chunk_builder *b, size_t chunk, int64_t first, int64_t count, inlay_error *err);

@@ -1,5 +1,5 @@
 /* Edits that keep every row's number: --set and --tombstone. Checksums follow from the bytes that change alone. */
-#include "edit/rows/rows_edit.h"
+#include "edit/rows/rows_view.h"
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { LARGE_BYTES = 8 << 20 /* of a chunk that is worth cutting, and of what is saved by it */ };
 
 /* The sum of what CRC covers when SIZE bytes OLD in it become FRESH and TAIL bytes follow them: sums of equal length
  * differ by a function of the difference alone, which is linear. */
@@ -163,6 +165,62 @@ static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t 
     return status;
 }
 
+/* ---- a large chunk of which little changes is cut: what stays lies where it lay, and only the rest is written */
+
+/* Whole blocks around rows [*first, *first + count), so that sums of blocks tell what is left of them. */
+static int64_t widen(const chunk_view *v, int64_t *first, int64_t count) {
+    int64_t block = (int64_t)(v->step / v->row_bytes), end = *first + count;
+    *first = *first / block * block;
+    end = (end + block - 1) / block * block;
+    return end < v->chunk->count ? end : v->chunk->count;
+}
+
+/* The chunk in up to three: rows [begin, end) of it are written anew, and among them given rows [from, from + count)
+ * replace those from FIRST on. */
+static inlay_status write_parts(rows_edit *e, chunk_view *v, int64_t begin, int64_t end, int64_t from, int64_t first,
+                                int64_t count, inlay_error *err) {
+    chunk_builder b = {0};
+    inlay_status status;
+    TRY(chunk_view_add(v, 0, begin, err));
+    TRY_TO(done, chunk_begin(e, &b, err));
+    TRY_TO(done, chunk_add_old(&b, v->index, begin, first - begin, err));
+    TRY_TO(done, chunk_add_given(&b, from, count, from, err));
+    TRY_TO(done, chunk_add_old(&b, v->index, first + count, end - first - count, err));
+    TRY_TO(done, chunk_end(&b, err));
+    TRY_TO(done, chunk_view_add(v, end, v->chunk->count, err));
+    status = rows_drop(e, v->index, err);
+done:
+    chunk_free(&b);
+    return status;
+}
+
+/* Does what set_chunk does, if the chunk is worth cutting and sound where it is cut; *done says so. */
+static inlay_status cut_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count, bool *done,
+                              inlay_error *err) {
+    const collection_chunk *k = &e->c.chunks[chunk];
+    uint64_t written = (uint64_t)count * rows_row_bytes(&e->c);
+    size_t chunks = e->n_chunks + e->c.n_chunks - chunk + 2;
+    *done = false;
+    if (k->transposed || chunks > ROWS_MANY_CHUNKS || k->stored->size < LARGE_BYTES ||
+        written > k->stored->size - LARGE_BYTES)
+        return INLAY_OK;
+    chunk_view v;
+    inlay_status status = chunk_view_open(e, chunk, &v, err);
+    int64_t begin = first, end = status == INLAY_OK ? widen(&v, &begin, count) : 0;
+    if (status == INLAY_OK && v.sound && chunk_view_holds(&v, begin, end)) {
+        *done = true;
+        status = write_parts(e, &v, begin, end, from, first, count, err);
+    }
+    chunk_view_close(&v);
+    return status;
+}
+
+static inlay_status set_rows(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count, inlay_error *err) {
+    bool done;
+    TRY(cut_chunk(e, chunk, from, first, count, &done, err));
+    return done ? INLAY_OK : set_chunk(e, chunk, from, first, count, err);
+}
+
 inlay_status rows_set(rows_edit *e, inlay_error *err) {
     collection *c = &e->c;
     int64_t n, begin = e->o->set_at;
@@ -180,7 +238,7 @@ inlay_status rows_set(rows_edit *e, inlay_error *err) {
         if (from >= to)
             TRY(rows_keep(e, i, err));
         else
-            TRY(set_chunk(e, i, from - begin, from - k->first_row, to - from, err));
+            TRY(set_rows(e, i, from - begin, from - k->first_row, to - from, err));
     }
     e->report->changed = n;
     change_note(e->change, "rows %" PRId64 ":%" PRId64 " of %s are replaced, in %zu of %zu chunks", begin, begin + n,

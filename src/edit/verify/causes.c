@@ -161,27 +161,18 @@ typedef struct blocks {
     size_t count, bad, first, last; /* of which are wrong; the first and the last of these */
 } blocks;
 
-static uint32_t known_block(const fused_chunk *c, size_t i) {
-    uint32_t sum = 0;
-    for (int k = 0; k < 8; k++) {
-        char d = c->blocks[i * 8 + (size_t)k];
-        sum = sum << 4 | (uint32_t)(d <= '9' ? d - '0' : (d | 0x20) - 'a' + 10);
-    }
-    return sum;
-}
-
 static uint64_t block_size(const suspect *s, size_t i) {
-    uint64_t step = s->tensor->chunk->block_bytes, left = s->size - (uint64_t)i * step;
+    uint64_t step = s->tensor->chunk->blocks.step, left = s->size - (uint64_t)i * step;
     return left < step ? left : step;
 }
 
 static blocks compare_blocks(const suspect *s) {
     const fused_chunk *c = s->tensor ? s->tensor->chunk : NULL;
     blocks b = {0};
-    if (!c || !c->block_bytes || !c->calculated) return b;
-    b.count = (size_t)((s->size + c->block_bytes - 1) / c->block_bytes);
+    if (!c || !c->blocks.step || !c->calculated) return b;
+    b.count = c->blocks.n;
     for (size_t i = 0; i < b.count; i++) {
-        if (known_block(c, i) == c->calculated[i]) continue;
+        if (block_sum(&c->blocks, i) == c->calculated[i]) continue;
         if (b.bad++ == 0) b.first = i;
         b.last = i;
     }
@@ -191,7 +182,7 @@ static blocks compare_blocks(const suspect *s) {
 /* ---- numbers, all together */
 
 static void narrow(suspect *s, const blocks *b) {
-    uint64_t step = s->tensor->chunk->block_bytes, at = b->first * step,
+    uint64_t step = s->tensor->chunk->blocks.step, at = b->first * step,
              end = (uint64_t)b->last * step + block_size(s, b->last);
     s->finding->shown.offset = (int64_t)(s->offset + at);
     s->finding->shown.bytes = (int64_t)(end - at);
@@ -206,13 +197,13 @@ static void name_numbers(suspect *s) {
     if (blame_order(s)) return;
     if (b.bad == 1) {
         const fused_chunk *c = s->tensor->chunk;
-        uint32_t difference = known_block(c, b.first) ^ c->calculated[b.first];
-        if (blame_bit(s, b.first * c->block_bytes, block_size(s, b.first), difference)) return;
+        uint32_t difference = block_sum(&c->blocks, b.first) ^ c->calculated[b.first];
+        if (blame_bit(s, b.first * c->blocks.step, block_size(s, b.first), difference)) return;
     } else if (b.count == 0 && blame_bit(s, 0, s->size, s->wanted ^ s->calculated)) {
         return;
     }
     if (blame_shift(s, true)) return;
-    uint64_t step = b.bad ? s->tensor->chunk->block_bytes : 0, at = b.first * step;
+    uint64_t step = b.bad ? s->tensor->chunk->blocks.step : 0, at = b.first * step;
     if (blame_zeros(s, at, b.bad ? (uint64_t)b.last * step + block_size(s, b.last) - at : s->size)) return;
     if (blame_source(s, b.count == 0 || b.bad > b.count / 2)) return;
     if (b.bad) narrow(s, &b);

@@ -158,11 +158,8 @@ static bool set_blocks(const verify_job *j) {
         const char *key = json_string_value(json_object_get(chunk, "key"));
         const checked *t = key ? find_checked(j, bytes_of(key)) : NULL;
         if (!t || !t->bad || !t->chunk || !t->chunk->calculated) continue;
-        buffer sums = {0};
-        size_t n = (size_t)((t->entry->size - 1) / t->chunk->block_bytes + 1);
-        for (size_t k = 0; k < n; k++) buffer_format(&sums, "%08x", (unsigned)t->chunk->calculated[k]);
-        ok = ok && !sums.failed && manifest_set(chunk, "blocks", json_stringn((const char *)sums.data, sums.size));
-        buffer_free(&sums);
+        const block_sums *known = &t->chunk->blocks;
+        ok = ok && block_sums_set(chunk, known->step, t->chunk->calculated, known->n);
     }
     return ok;
 }

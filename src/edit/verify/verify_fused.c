@@ -30,27 +30,6 @@ static bytes get_text(const json_t *object, const char *key) {
     return text ? bytes_of(text) : bytes_make("", 0);
 }
 
-/* Sums of blocks are used when they are well formed and, together, are the entry's own sum. */
-static void take_blocks(fused_chunk *c, const json_t *chunk, const bundle_entry *e) {
-    int64_t step;
-    bytes sums = get_text(chunk, "blocks");
-    if (!get_whole(chunk, "block_bytes", &step) || step == 0 || e->size == 0) return;
-    uint64_t n = (e->size - 1) / (uint64_t)step + 1;
-    if (sums.size % 8 || sums.size / 8 != n) return;
-    for (size_t i = 0; i < sums.size; i++)
-        if (!strchr("0123456789abcdef", sums.data[i])) return;
-    uint32_t all = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t left = e->size - i * (uint64_t)step;
-        char sum[9] = {0};
-        memcpy(sum, sums.data + i * 8, 8);
-        all = crc32c_combine(all, (uint32_t)strtoul(sum, NULL, 16), left < (uint64_t)step ? left : (uint64_t)step);
-    }
-    if (all != e->crc) return; /* they belong to earlier rows */
-    c->block_bytes = (uint64_t)step;
-    c->blocks = (const char *)sums.data;
-}
-
 static void take_source(fused_chunk *c, const json_t *sources, const bundle_entry *e) {
     size_t i;
     const json_t *s;
@@ -119,7 +98,7 @@ static void take_chunk(verify_job *j, const searched *s, const json_t *chunk, in
     checked *t = rows_of_chunk(j, s, c);
     take_side(j, s, c);
     if (!t || t->chunk) return;
-    take_blocks(c, chunk, t->entry);
+    block_sums_of(chunk, t->entry, &c->blocks);
     take_source(c, s->sources, t->entry);
     t->chunk = c;
     j->n_chunks++;
@@ -258,8 +237,8 @@ static bool fits_pass(const row_pass *p, search_metric metric, const checked *t)
 static inlay_status keep_blocks(verify_job *j, fused_chunk *c, const row_pass *p, uint64_t size, inlay_error *err) {
     TRY(buffer_check(&p->blocks, err));
     uint64_t step = row_pass_block_bytes(p, c->transposed, c->rows), n = step ? (size - 1) / step + 1 : 0;
-    if (!c->block_bytes || step != c->block_bytes || p->blocks.size / sizeof(uint32_t) != n) {
-        c->block_bytes = 0;
+    if (!c->blocks.step || step != c->blocks.step || p->blocks.size / sizeof(uint32_t) != n) {
+        c->blocks.step = 0;
         return INLAY_OK;
     }
     uint32_t *sums = arena_alloc(&j->a, p->blocks.size);

@@ -3,6 +3,7 @@
 #define EDIT_VERIFY_PARTS_H
 
 #include "base/log.h"
+#include "edit/block_sums.h"
 #include "edit/verify/findings.h"
 #include "edit/verify/sums.h"
 #include "format/bundle_survey.h"
@@ -30,10 +31,9 @@ typedef struct fused_chunk {
     bytes key, side; /* side: empty without */
     int64_t first_row, rows, dim;
     bool transposed, finite; /* finite: no row was not, when it was fused */
-    uint64_t block_bytes;    /* 0: no blocks */
-    const char *blocks;
+    block_sums blocks;
     const struct checked *side_of; /* the stored side factors; NULL: unreadable */
-    const uint32_t *calculated;    /* [ceil(size / block_bytes)] sums of what is there now; NULL: not made */
+    const uint32_t *calculated;    /* [blocks.n] sums of what is there now; NULL: not made */
     bool sides_differ;
     int64_t first_differing; /* row of the chunk */
     int64_t tombstones;      /* rows that can never be found */

@@ -3,24 +3,27 @@
 #include "base/num.h"
 #include "kernel/norms/norms.h"
 
-typedef float lanes __attribute__((vector_size(64)));
-typedef uint32_t bits __attribute__((vector_size(64)));
-typedef uint16_t halves __attribute__((vector_size(32)));
+/* As wide as the registers of the set that the file is compiled for: wider vectors would live on the stack. */
+#if defined(__AVX512F__)
 enum { LANES = 16 };
-
-typedef float half_lanes __attribute__((vector_size(32)));
-typedef float quarter_lanes __attribute__((vector_size(16)));
+#elif defined(__AVX__)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+typedef float lanes __attribute__((vector_size(LANES * 4)));
+typedef uint32_t bits __attribute__((vector_size(LANES * 4)));
+typedef uint16_t halves __attribute__((vector_size(LANES * 2)));
+typedef float quarter __attribute__((vector_size(16)));
 
 static inline float sum_lanes(const lanes *v) {
-    half_lanes low, high;
-    memcpy(&low, v, 32);
-    memcpy(&high, (const char *)v + 32, 32);
-    low += high;
-    quarter_lanes a, b;
-    memcpy(&a, &low, 16);
-    memcpy(&b, (const char *)&low + 16, 16);
-    a += b;
-    return (a[0] + a[2]) + (a[1] + a[3]);
+    quarter sum, part;
+    memcpy(&sum, v, sizeof sum);
+    for (size_t at = sizeof sum; at < sizeof *v; at += sizeof part) {
+        memcpy(&part, (const char *)v + at, sizeof part);
+        sum += part;
+    }
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
 #define LOAD_LANES(p, v)                                                                                              \
@@ -38,9 +41,9 @@ static inline float sum_squares_f32(const uint8_t *row, size_t dim, const bits *
     for (; i + 4 * LANES <= dim; i += 4 * LANES) {
         lanes va, vb, vc, vd;
         LOAD_LANES(row + 4 * i, va);
-        LOAD_LANES(row + 4 * i + 64, vb);
-        LOAD_LANES(row + 4 * i + 128, vc);
-        LOAD_LANES(row + 4 * i + 192, vd);
+        LOAD_LANES(row + 4 * (i + LANES), vb);
+        LOAD_LANES(row + 4 * (i + 2 * LANES), vc);
+        LOAD_LANES(row + 4 * (i + 3 * LANES), vd);
         a += va * va;
         b += vb * vb;
         c += vc * vc;
