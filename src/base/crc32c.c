@@ -42,6 +42,14 @@ uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b) {
     return crc32c_shift(crc_a, size_b) ^ crc_b;
 }
 
+uint32_t crc32c_power(uint64_t size_b) {
+    return crc32c_shift(0x80000000u, size_b);
+}
+
+uint32_t crc32c_combine_by(uint32_t crc_a, uint32_t crc_b, uint32_t power) {
+    return multiply(power, crc_a) ^ crc_b;
+}
+
 uint32_t crc32c_zeros(uint64_t size) {
     return ~crc32c_shift(~0u, size);
 }

@@ -11,6 +11,10 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t size);
 /* The sum of A followed by B, from their sums and B's length: linear, reads nothing. */
 uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b);
 
+/* The same when many B have one length: POWER is crc32c_power of it. */
+uint32_t crc32c_power(uint64_t size_b);
+uint32_t crc32c_combine_by(uint32_t crc_a, uint32_t crc_b, uint32_t power);
+
 /* SUM times x^(8 * BYTES), modulo the polynomial: what BYTES further bytes make of a difference of two sums. Since
  * x^(2^31 - 1) is 1, (2^31 - 1 - n) undoes n. */
 uint32_t crc32c_shift(uint32_t sum, uint64_t bytes);

@@ -260,7 +260,8 @@ static inlay_status lay_out(fuse_data *d, char **prefix, inlay_error *err) {
     return INLAY_OK;
 }
 
-static inlay_status write_sides(void *user, const float *sides, size_t rows, inlay_error *err) {
+static inlay_status write_sides(void *user, int64_t at, const float *sides, size_t rows, inlay_error *err) {
+    (void)at;
     return file_append(user, sides, rows * sizeof *sides, err);
 }
 
@@ -275,7 +276,8 @@ inlay_status fuse_data_write_rows(fuse_data *d, inlay_error *err) {
     d->row_bytes = (uint64_t)d->sources->rows * (uint64_t)d->sources->dim * dtype_size(d->sources->type);
     progress_start(&d->report, d->options->progress, d->options->progress_user, "reading rows", d->row_bytes);
     TRY_TO(done, row_pass_init(&d->pass, d->metric, d->sources->dim, d->sources->type,
-                               (row_sides){d->metric == SEARCH_DOT ? NULL : write_sides, d->small}, &d->report, err));
+                               (row_sides){.fn = d->metric == SEARCH_DOT ? NULL : write_sides, .user = d->small},
+                               &d->report, err));
     for (size_t i = 0; i < d->n_files; i++) TRY_TO(done, pass_file(d, &d->files[i], err));
     if (d->n_chunks == 0) { /* no rows at all: one chunk of none keeps the graph whole */
         row_pass_begin(&d->pass);

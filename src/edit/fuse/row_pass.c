@@ -21,6 +21,8 @@ enum {
     BLOCK_MOST = 1 << 20 /* bytes */
 };
 
+#define LEAST_USUAL 1e-20f /* sum of squares that nothing can have underflowed in */
+
 typedef struct row_piece {
     int64_t begin, count; /* rows of the wave */
     uint64_t size;        /* bytes */
@@ -56,6 +58,7 @@ void row_pass_free(row_pass *p) {
 
 void row_pass_begin(row_pass *p) {
     p->side_crc = 0;
+    p->at = 0;
     buffer_clear(&p->blocks);
 }
 
@@ -110,12 +113,25 @@ static void finish_row(const row_pass *p, const uint8_t *row, size_t stride, int
     bool finite = true;
     if (sum == 0 && stride == dtype_size(p->type) && is_zero(row, (size_t)p->dim * stride)) {
         if (counts->zero++ == 0) counts->first_zero = number;
-    } else if (!(sum > 1e-20 && sum < FLT_MAX)) {
+    } else if (!(sum > LEAST_USUAL && sum < FLT_MAX)) {
         sum = norms_exact(row, (size_t)p->dim, stride, p->type, &finite);
         if (!finite && counts->non_finite++ == 0) counts->first_non_finite = number;
         if (sum == 0 && counts->zero++ == 0) counts->first_zero = number;
     }
     *value = side_factor(p->metric, sum);
+}
+
+/* finish_row for N rows in C order, the first at ROWS and called NUMBER. */
+static void finish_rows(const row_pass *p, const uint8_t *rows, int64_t number, float *side, size_t n,
+                        row_counts *counts) {
+    bool usual = true;
+    for (size_t i = 0; i < n; i++) usual &= side[i] > LEAST_USUAL && side[i] < FLT_MAX;
+    size_t element = dtype_size(p->type), row_bytes = (size_t)p->dim * element;
+    if (!usual)
+        for (size_t i = 0; i < n; i++)
+            finish_row(p, rows + i * row_bytes, element, number + (int64_t)i, &side[i], counts);
+    else if (p->metric == SEARCH_COSINE)
+        p->kernels.inverse_roots(side, n);
 }
 
 static void sum_rows(const row_pass *p, float *out, const uint8_t *rows, size_t n) {
@@ -133,10 +149,22 @@ static void sum_rows(const row_pass *p, float *out, const uint8_t *rows, size_t 
     }
 }
 
-/* The next block comes from memory while this one is summed: a checksum by itself waits for every line. */
-static void fetch(const uint8_t *from, size_t size) {
-    enum { LINE = 64 };
-    for (size_t i = 0; i < size; i += LINE) __builtin_prefetch(from + i, 0, 2);
+/* Sums of squares of N rows, while the bytes behind them that are called for next, NEXT of them, come from memory: the
+ * checksum has no room to wait for them, this loop has. */
+static void sum_rows_fetching(const row_pass *p, float *side, const uint8_t *rows, size_t n, size_t next) {
+    enum { LINE = 64, STEP = 2048 };
+    size_t row_bytes = (size_t)p->dim * dtype_size(p->type), step = max_size(STEP / row_bytes, 1);
+    const uint8_t *following = rows + n * row_bytes;
+    for (size_t i = 0; i < n; i += step) {
+        size_t some = min_size(step, n - i), end = min_size((i + some) * row_bytes, next);
+        for (size_t at = i * row_bytes; at < end; at += LINE) __builtin_prefetch(following + at, 0, 2);
+        sum_rows(p, side + i, rows + i * row_bytes, some);
+    }
+}
+
+/* The side factors of rows [begin, begin + count) of the wave, to who does not mind the order. */
+static void give_piece(const row_pass *p, int64_t begin, int64_t count) {
+    if (p->sides.any_order) p->sides.fn(p->sides.user, p->at + begin, p->side + begin, (size_t)count, NULL);
 }
 
 static void run_piece(void *ctx, size_t index, int worker) {
@@ -151,15 +179,12 @@ static void run_piece(void *ctx, size_t index, int worker) {
     for (int64_t done = 0; done < piece->count; done += block_rows) {
         int64_t n = piece->count - done < block_rows ? piece->count - done : block_rows, begin = piece->begin + done;
         const uint8_t *rows = w->rows + (size_t)begin * row_bytes;
-        piece->crc = crc32c(piece->crc, rows, (size_t)n * row_bytes);
-        float *side = p->side + begin;
-        sum_rows(p, side, rows, (size_t)n);
         int64_t next = piece->count - done - n < n ? piece->count - done - n : n;
-        for (int64_t i = 0; i < n; i++) {
-            if (i < next) fetch(rows + (size_t)(n + i) * row_bytes, row_bytes);
-            finish_row(p, rows + (size_t)i * row_bytes, element, w->first + begin + i, &side[i], &piece->counts);
-        }
+        piece->crc = crc32c(piece->crc, rows, (size_t)n * row_bytes);
+        sum_rows_fetching(p, p->side + begin, rows, (size_t)n, (size_t)next * row_bytes);
+        finish_rows(p, rows, w->first + begin, p->side + begin, (size_t)n, &piece->counts);
     }
+    give_piece(p, piece->begin, piece->count);
     progress_add(p->report, piece->size);
 }
 
@@ -170,22 +195,31 @@ static void add_counts(row_counts *total, const row_counts *part) {
     total->non_finite += part->non_finite;
 }
 
-static inlay_status append_side(row_pass *p, size_t rows, inlay_error *err) {
-    if (!p->sides.fn) return INLAY_OK;
+/* A wave of ROWS is over: its side factors to who wants them in order. */
+static inlay_status end_wave(row_pass *p, size_t rows, inlay_error *err) {
+    int64_t at = p->at;
+    p->at += (int64_t)rows;
+    if (!p->sides.fn || p->sides.any_order) return INLAY_OK;
     p->side_crc = crc32c(p->side_crc, p->side, rows * sizeof *p->side);
-    return p->sides.fn(p->sides.user, p->side, rows, err);
+    return p->sides.fn(p->sides.user, at, p->side, rows, err);
 }
 
 /* Puts the sums of a wave's N pieces together. A wave begins a block, and only the last one of a chunk ends within one.
  */
 static void add_sums(row_pass *p, size_t n, uint32_t *crc) {
-    uint32_t block = 0;
+    uint32_t block = 0, power = 0;
+    uint64_t size = 0, bytes = 0; /* that POWER stands for; of the block so far */
     for (size_t i = 0; i < n; i++) {
         const row_piece *piece = &p->pieces[i];
-        *crc = crc32c_combine(*crc, piece->crc, piece->size);
-        block = crc32c_combine(i % BLOCK_PIECES ? block : 0, piece->crc, piece->size);
-        if (i % BLOCK_PIECES == BLOCK_PIECES - 1 || i == n - 1) add_block(p, block);
+        if (piece->size != size) power = crc32c_power(size = piece->size);
+        block = crc32c_combine_by(block, piece->crc, power);
+        bytes += piece->size;
         add_counts(&p->counts, &piece->counts);
+        if (i % BLOCK_PIECES != BLOCK_PIECES - 1 && i != n - 1) continue;
+        add_block(p, block);
+        *crc = crc32c_combine(*crc, block, bytes);
+        block = 0;
+        bytes = 0;
     }
 }
 
@@ -204,7 +238,7 @@ inlay_status row_pass_rows(row_pass *p, const uint8_t *rows, int64_t count, int6
         }
         pool_run(n, run_piece, &w);
         add_sums(p, n, crc);
-        TRY(append_side(p, (size_t)taken, err));
+        TRY(end_wave(p, (size_t)taken, err));
         TRY(progress_check(p->report, err));
         done += taken;
     }
@@ -253,6 +287,7 @@ static void run_columns(void *ctx, size_t index, int worker) {
     for (int64_t i = begin; i < end; i++)
         finish_row(p, w->base + (size_t)i * element, (size_t)w->count * element, w->first + i, &side[i - begin],
                    &w->counts[index]);
+    give_piece(p, begin - w->begin, end - begin);
     progress_add(p->report, (uint64_t)n * (uint64_t)p->dim * element);
 }
 
@@ -289,7 +324,7 @@ inlay_status row_pass_transposed(row_pass *p, const uint8_t *base, int64_t count
         size_t n = (size_t)((w.end - w.begin + COLUMN_PIECE - 1) / COLUMN_PIECE);
         pool_run(n, run_columns, &w);
         for (size_t i = 0; i < n; i++) add_counts(&p->counts, &counts[i]);
-        status = append_side(p, (size_t)(w.end - w.begin), err);
+        status = end_wave(p, (size_t)(w.end - w.begin), err);
         if (status == INLAY_OK) status = progress_check(p->report, err);
     }
     if (status == INLAY_OK) add_lines(p, &w, crc);

@@ -12,10 +12,13 @@ typedef struct row_counts {
     int64_t non_finite, first_non_finite;
 } row_counts;
 
-/* Where side factors go, in order. */
+/* Where side factors go. */
 typedef struct row_sides {
-    inlay_status (*fn)(void *user, const float *sides, size_t rows, inlay_error *err);
+    /* Those of ROWS rows, the first being row AT of the chunk. */
+    inlay_status (*fn)(void *user, int64_t at, const float *sides, size_t rows, inlay_error *err);
     void *user;
+    bool
+        any_order; /* FN is called by all threads, in any order, with ERR NULL, and cannot fail; there is no side_crc */
 } row_sides;
 
 /* Lives through all chunks of one model. */
@@ -28,6 +31,7 @@ typedef struct row_pass {
     uint32_t side_crc; /* of the side factors since row_pass_begin */
     buffer blocks; /* uint32 each: sums of blocks of row_pass_block bytes since row_pass_begin, the last one shorter */
     row_counts counts;
+    int64_t at; /* rows since row_pass_begin */
     progress *report;
     float *side; /* of one wave */
     struct row_piece *pieces;

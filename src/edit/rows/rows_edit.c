@@ -113,7 +113,8 @@ inlay_status rows_open_source(rows_edit *e, const char *path, inlay_error *err) 
     return shard_reader_open(s, c->type, &e->reader, err);
 }
 
-static inlay_status keep_sides(void *user, const float *sides, size_t rows, inlay_error *err) {
+static inlay_status keep_sides(void *user, int64_t at, const float *sides, size_t rows, inlay_error *err) {
+    (void)at;
     rows_edit *e = user;
     buffer_append(&e->sides, sides, rows * sizeof *sides);
     return buffer_check(&e->sides, err);

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* ---- what the manifest says of a search */
@@ -204,25 +205,29 @@ static bool is_near(float stored, float made) {
 }
 
 typedef struct comparing {
-    fused_chunk *c;
     const uint8_t *stored; /* NULL: not to be compared */
-    int64_t at;
     bool dot, l2;
+    _Atomic int64_t tombstones, first_differing; /* row of the chunk, INT64_MAX: none */
 } comparing;
 
-static inlay_status compare_sides(void *user, const float *sides, size_t rows, inlay_error *err) {
+static void note_differing(comparing *to, int64_t row) {
+    int64_t first = to->first_differing;
+    while (row < first && !atomic_compare_exchange_weak(&to->first_differing, &first, row)) {}
+}
+
+/* Called by many threads at once. */
+static inlay_status compare_sides(void *user, int64_t at, const float *sides, size_t rows, inlay_error *err) {
     (void)err;
     comparing *to = user;
-    for (size_t i = 0; i < rows && to->stored; i++, to->at++) {
-        float stored = load_f32(to->stored + (size_t)to->at * sizeof stored);
-        bool tombstone = to->l2 ? isinf(stored) : isnan(stored);
-        if (tombstone) {
-            to->c->tombstones++;
-        } else if (!is_near(stored, to->dot ? 1 : sides[i]) && !to->c->sides_differ) {
-            to->c->sides_differ = true;
-            to->c->first_differing = to->at;
-        }
+    int64_t tombstones = 0;
+    for (size_t i = 0; i < rows && to->stored; i++) {
+        float stored = load_f32(to->stored + ((size_t)at + i) * sizeof stored);
+        if (to->l2 ? isinf(stored) : isnan(stored))
+            tombstones++;
+        else if (!is_near(stored, to->dot ? 1 : sides[i]))
+            note_differing(to, at + (int64_t)i);
     }
+    if (tombstones) to->tombstones += tombstones;
     return INLAY_OK;
 }
 
@@ -252,7 +257,7 @@ inlay_status sum_chunk(verify_job *j, checked *t, inlay_error *err) {
     fused_chunk *c = t->chunk;
     const checked *side = c->side_of;
     search_metric metric = metric_of(c->metric);
-    comparing to = {.c = c, .dot = metric == SEARCH_DOT, .l2 = metric == SEARCH_L2};
+    comparing to = {.dot = metric == SEARCH_DOT, .l2 = metric == SEARCH_L2, .first_differing = INT64_MAX};
     if (side && side->readable && side->file->map) to.stored = side->file->map->data + side->entry->offset;
     if (!j->pass) {
         j->pass = arena_zalloc(&j->a, 1, sizeof *j->pass);
@@ -261,7 +266,8 @@ inlay_status sum_chunk(verify_job *j, checked *t, inlay_error *err) {
     row_pass *p = j->pass;
     if (!fits_pass(p, metric, t)) {
         if (p->side) row_pass_free(p);
-        TRY(row_pass_init(p, metric, c->dim, t->entry->type, (row_sides){compare_sides, NULL}, &j->progress, err));
+        TRY(row_pass_init(p, metric, c->dim, t->entry->type, (row_sides){.fn = compare_sides, .any_order = true},
+                          &j->progress, err));
     }
     p->sides.user = &to;
     p->counts = (row_counts){0, -1, 0, -1};
@@ -273,6 +279,9 @@ inlay_status sum_chunk(verify_job *j, checked *t, inlay_error *err) {
     else
         TRY(row_pass_rows(p, data, c->rows, 0, &crc, err));
     TRY(keep_blocks(j, c, p, t->entry->size, err));
+    c->tombstones = to.tombstones;
+    c->first_differing = to.first_differing;
+    c->sides_differ = to.first_differing != INT64_MAX;
     t->summed = true;
     t->calculated = crc;
     t->odd_rows = (uint64_t)p->counts.non_finite;

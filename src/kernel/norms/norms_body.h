@@ -3,6 +3,8 @@
 #include "base/num.h"
 #include "kernel/norms/norms.h"
 
+#include <math.h>
+
 /* As wide as the registers of the set that the file is compiled for: wider vectors would live on the stack. */
 #if defined(__AVX512F__)
 enum { LANES = 16 };
@@ -194,9 +196,14 @@ static void LEVEL(add_squares_f32)(float *out, const void *values, size_t n) {
     }
 }
 
+static void LEVEL(inverse_roots)(float *values, size_t n) {
+    for (size_t i = 0; i < n; i++) values[i] = (float)(1 / sqrt((double)values[i]));
+}
+
 static void LEVEL(fill)(norms_kernels *k) {
     k->rows_f32 = LEVEL(rows_f32);
     k->rows_f16 = LEVEL(rows_f16);
     k->rows_bf16 = LEVEL(rows_bf16);
     k->add_squares_f32 = LEVEL(add_squares_f32);
+    k->inverse_roots = LEVEL(inverse_roots);
 }
