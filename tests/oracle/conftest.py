@@ -19,11 +19,11 @@ def pytest_sessionstart(session):
 
 
 class Inlay:
-    """Runs the program. Called, it must succeed; -> its standard output"""
+    """Runs the program. Called, it must end with CODE; -> its standard output"""
 
-    def __call__(self, *args, stdin=None):
+    def __call__(self, *args, stdin=None, code=0):
         done = subprocess.run([PROGRAM, *map(str, args)], input=stdin, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"inlay {' '.join(map(str, args))}\n{done.stderr}"
+        assert done.returncode == code, f"inlay {' '.join(map(str, args))}\n{done.stderr}"
         return done.stdout
 
 

@@ -27,9 +27,10 @@ def case_name(case):
 class Rows:
     """A fused collection that is edited, and the rows that it should hold."""
 
-    def __init__(self, inlay, folder, source, metric, extra=None, dtype="float32", chunk=None, order="C", flags=(), seed=40):
+    def __init__(self, inlay, folder, source, metric, extra=None, dtype="float32", chunk=None, order="C", flags=(), seed=40,
+                 counts=(90, 0, 40)):
         os.makedirs(folder, exist_ok=True)
-        self.collection = fixtures.make_collection(folder, (90, 0, 40), dtype, extra=extra, order=order, seed=seed)
+        self.collection = fixtures.make_collection(folder, counts, dtype, extra=extra, order=order, seed=seed)
         self.fused = Fused(inlay, folder, source, self.collection, metric, *(["--chunk", chunk] if chunk else []), *flags)
         self.inlay, self.scratch, self.source, self.metric, self.dtype = inlay, folder, source, metric, dtype
         self.model = self.fused.folder
@@ -211,3 +212,61 @@ def test_without_a_manifest(inlay, extractor, capi, tmp_path):  # noqa: F811
         edit(model)
     model.check_all([loaders.load_v2, capi])
     assert not os.path.exists(os.path.join(model.model, "assets.extra/inlay.json"))
+
+
+LARGE = 12 << 20  # bytes of a chunk that is cut when little of it is set
+
+
+def chunk_rows(model):
+    """Rows of each chunk, by the manifest."""
+    with open(os.path.join(model.model, "assets.extra/inlay.json"), encoding="utf-8") as file:
+        return [chunk["rows"] for chunk in json.load(file)["collections"]["search"]["chunks"]]
+
+
+def data_files(model):
+    folder = os.path.join(model.model, "variables")
+    return {entry.inode(): (entry.path, entry.stat().st_size) for entry in os.scandir(folder) if ".data-" in entry.name}
+
+
+@pytest.mark.parametrize("kind, metric, dtype, known", turns(fixtures.EXTRACTORS, ("cosine", "dot", "l2"), ("float32", "float16"),
+                                                             (True, True, False)))
+def test_a_large_chunk_is_cut(inlay, extractor, capi, cli, kind, metric, dtype, known, tmp_path):  # noqa: F811
+    """KNOWN: the manifest says what parts of the chunk sum to."""
+    count = LARGE // (fixtures.DIM * np.dtype(dtype).itemsize)
+    model = Rows(inlay, str(tmp_path), extractor(kind), metric, dtype=dtype, counts=(count,))
+    if not known:
+        os.remove(os.path.join(model.model, "assets.extra/inlay.json"))
+    model.bury((count // 2 + 3, count // 2 + 5))
+    before = data_files(model)
+    for at in (count // 2, 7, count - 9):
+        model.set(at, 4, seed=at)
+    if known:
+        parts = chunk_rows(model)
+        assert len(parts) == 5 and sum(parts) == count, parts
+    written = [size for inode, (_, size) in data_files(model).items() if inode not in before]
+    assert written and max(written) < 4 << 20
+    model.check_query()
+    model.set(len(model.rows) // 2 - 15_000, 30_000)  # ends within one part, and a whole other one in it
+    model.delete((5, 9), (count // 3, count // 3 + 1))
+    model.append(3)
+    model.bury((0, 1))
+    model.check_all((loaders.load_v2, loaders.load_v1, capi, cli))
+
+
+@pytest.mark.parametrize("at, chunks", ((100, 1), (LARGE // 2, 2)), ids=("beside what is set", "in what stays"))
+def test_a_cut_hides_no_damage(inlay, extractor, at, chunks, tmp_path):  # noqa: F811
+    """A damaged byte AT some place of the chunk of which rows 30 and 31 are set: it must not be summed as sound."""
+    count = LARGE // (fixtures.DIM * 4)
+    model = Rows(inlay, str(tmp_path), extractor("none"), "cosine", counts=(count,))
+    path, _ = max(data_files(model).values(), key=lambda file: file[1])
+    with open(path, "r+b") as file:
+        file.seek(128 + at)
+        byte = file.read(1)[0]
+        file.seek(128 + at)
+        file.write(bytes([byte ^ 4]))
+    path, _ = model.file(2, 1)
+    inlay("rows", model.model, "--set", 30, path)
+    assert len(chunk_rows(model)) == chunks
+    report = json.loads(inlay("verify", model.model, "--json", code=1))
+    damage = [finding["cause"] for finding in report["findings"] if finding["severity"] == "damage"]
+    assert "flipped bit" in damage, report

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LARGE_BYTES = 8 << 20 /* of a chunk that is worth cutting, and of what is saved by it */ };
+enum { LARGE_BYTES = 4 << 20 /* of a chunk that is worth cutting, and of what is saved by it */ };
 
 /* The sum of what CRC covers when SIZE bytes OLD in it become FRESH and TAIL bytes follow them: sums of equal length
  * differ by a function of the difference alone, which is linear. */
