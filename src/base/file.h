@@ -37,6 +37,7 @@ typedef struct file_info {
     uint64_t size; /* bytes */
     int64_t modified_ns;
     uint64_t device, inode;
+    uint64_t links; /* names that it has */
     bool is_folder, is_link;
 } file_info;
 
@@ -122,9 +123,10 @@ inlay_status file_sync(const char *path, inlay_error *err); /* a file, or the na
 /* ---- a folder that appears whole */
 
 typedef struct staging {
-    char *path;   /* the folder to fill */
-    char *target; /* where it goes */
-    int lock;     /* descriptor of the folder, locked as a sign of life, plus 1; 0: none */
+    char *path;            /* the folder to fill */
+    char *target;          /* where it goes */
+    int lock;              /* descriptor of the folder, locked as a sign of life, plus 1; 0: none */
+    bool links_are_synced; /* for its owner to set: a file that has other names was on the disk before */
 } staging;
 
 /* Makes an empty folder beside TARGET, on the same file system, with the modes that umask gives. What calls that were

@@ -128,6 +128,22 @@ static inlay_status sync_one(const char *path, bool is_folder, inlay_error *err)
     return info.is_link ? INLAY_OK : file_sync(path, err);
 }
 
+static inlay_status sync_if_new(const char *path, bool is_folder, inlay_error *err) {
+    file_info info;
+    TRY(file_stat(path, false, &info, err));
+    return !is_folder && info.links > 1 ? INLAY_OK : sync_one(path, is_folder, err);
+}
+
+/* Sets the disk to work on a file, so that the syncs that follow wait for all of them together. */
+static inlay_status begin_sync(const char *path, bool is_folder, inlay_error *err) {
+    (void)err;
+    int fd = is_folder ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return INLAY_OK;
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    close(fd);
+    return INLAY_OK;
+}
+
 static char *without_trailing_slashes(const char *path) {
     char *copy = mem_strdup(path);
     if (!copy) return NULL;
@@ -208,7 +224,8 @@ inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inla
     double start = seconds_now();
     char *parent = path_parent(s->target); /* before the rename: behind it nothing may fail that need not */
     if (!parent) TRY_TO(failed, fail_memory(err));
-    TRY_TO(failed, walk(s->path, sync_one, err));
+    TRY_TO(failed, walk(s->path, begin_sync, err));
+    TRY_TO(failed, walk(s->path, s->links_are_synced ? sync_if_new : sync_one, err));
     if (sync_seconds) *sync_seconds = seconds_now() - start;
     bool exchange = replace && file_exists(s->target);
     TRY_TO(failed, rename_folder(s, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE, err));

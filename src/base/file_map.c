@@ -148,6 +148,7 @@ inlay_status file_stat(const char *path, bool follow, file_info *out, inlay_erro
                        .device = info.st_dev,
                        .inode = info.st_ino,
                        .is_folder = S_ISDIR(info.st_mode),
+                       .links = (uint64_t)info.st_nlink,
                        .is_link = S_ISLNK(info.st_mode)};
     return INLAY_OK;
 }

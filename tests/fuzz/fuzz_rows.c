@@ -1,7 +1,7 @@
 /* A fused model with bytes of its files changed: its rows edited, taken apart, merged. The first byte says which model
  * and which edit, six bytes each what changes: the file, where (3), how, a value. Covers: src/edit/rows/collection.c
  * src/edit/rows/graph_nodes.c src/edit/rows/unfuse.c src/edit/rows/rebuild.c src/edit/rows/rows_graph.c
- * src/edit/object_ids.c */
+ * src/edit/rows/rows_patch.c src/edit/rows/rows_view.c src/edit/object_ids.c */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "edit/rows/collection.h"

@@ -10,7 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* models are small there */
+enum { LARGE_BYTES = 128 };
+#else
 enum { LARGE_BYTES = 4 << 20 /* of a chunk that is worth cutting, and of what is saved by it */ };
+#endif
 
 /* The sum of what CRC covers when SIZE bytes OLD in it become FRESH and TAIL bytes follow them: sums of equal length
  * differ by a function of the difference alone, which is linear. */
