@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 
 # What a static link needs, as pkg-config names and as flags.
-set(PC_REQUIRES_PRIVATE "libprotobuf-c, jansson, libzip, re2, zlib")
+set(PC_REQUIRES_PRIVATE "libprotobuf-c, jansson, re2, zlib")
 set(PC_LIBS_PRIVATE "-lisal -lsnappy -lstdc++ -lpthread -lm -ldl")
 configure_file(${CMAKE_CURRENT_SOURCE_DIR}/inlay.pc.in ${CMAKE_BINARY_DIR}/inlay.pc.in @ONLY)
 

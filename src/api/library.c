@@ -12,7 +12,7 @@ const char *inlay_version(void) {
 const char *inlay_build_info(void) {
     static char text[256];
     snprintf(text, sizeof text,
-             "inlay %s (%s %s, kernels %s; protobuf-c, jansson, libzip, ISA-L, snappy, RE2, oneDNN at first need)",
+             "inlay %s (%s %s, kernels %s; protobuf-c, jansson, ISA-L, snappy, RE2; libzip, oneDNN at first need)",
              INLAY_VERSION,
 #if defined(__clang__)
              "clang", __clang_version__,

@@ -1,11 +1,11 @@
 #include "format/npz.h"
 
 #include "base/num.h"
+#include "format/libzip.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <zip.h>
 
 typedef struct npz_member {
     char *name;      /* without ".npy" */
@@ -31,13 +31,13 @@ struct npz_stream {
  * for example that the file is no archive. */
 
 static inlay_status fail_zip(inlay_error *err, const char *name, const char *what, zip_error_t *e) {
-    int code = zip_error_code_zip(e);
+    int code = libzip.error_code_zip(e);
     if (code == ZIP_ER_MEMORY || errno == ENOMEM) return fail_memory(err);
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_NOENT)
-        return fail_errno(err, zip_error_code_system(e) ? zip_error_code_system(e) : ENOENT, name, what);
+        return fail_errno(err, libzip.error_code_system(e) ? libzip.error_code_system(e) : ENOENT, name, what);
     bool unsupported = code == ZIP_ER_COMPNOTSUPP || code == ZIP_ER_ENCRNOTSUPP || code == ZIP_ER_NOPASSWD;
     return fail_at(err, unsupported ? INLAY_UNIMPLEMENTED : INLAY_DATA_LOSS, name, -1, "cannot %s the archive: %s",
-                   what, zip_error_strerror(e));
+                   what, libzip.error_strerror(e));
 }
 
 /* ---- the archive */
@@ -63,12 +63,12 @@ static inlay_status add_member(npz *z, const char *name, zip_uint64_t index, inl
 }
 
 static inlay_status list_members(npz *z, inlay_error *err) {
-    zip_int64_t n = zip_get_num_entries(z->zip, 0);
+    zip_int64_t n = libzip.get_num_entries(z->zip, 0);
     z->members = mem_zalloc(n > 0 ? (size_t)n : 1, sizeof *z->members);
     if (!z->members) return fail_memory(err);
     for (zip_int64_t i = 0; i < n; i++) {
-        const char *name = zip_get_name(z->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
-        if (!name) return fail_zip(err, z->path, "list", zip_get_error(z->zip));
+        const char *name = libzip.get_name(z->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+        if (!name) return fail_zip(err, z->path, "list", libzip.get_error(z->zip));
         if (is_array(name)) TRY(add_member(z, name, (zip_uint64_t)i, err));
     }
     return INLAY_OK;
@@ -82,27 +82,27 @@ static inlay_status check_not_empty(uint64_t size, const char *name, inlay_error
 /* SOURCE is taken over; NULL: the file NAME. */
 static inlay_status open_archive(zip_source_t *source, const char *name, npz **out, inlay_error *err) {
     zip_error_t e;
-    zip_error_init(&e);
+    libzip.error_init(&e);
     errno = 0;
     inlay_status status;
     npz *z = mem_zalloc(1, sizeof *z);
     if (!z || !(z->path = mem_strdup(name))) TRY_TO(failed, fail_memory(err));
     if (source) {
-        z->zip = zip_open_from_source(source, ZIP_RDONLY, &e);
+        z->zip = libzip.open_from_source(source, ZIP_RDONLY, &e);
         if (z->zip) source = NULL;
     } else {
         int code = 0;
-        z->zip = zip_open(name, ZIP_RDONLY, &code);
-        if (!z->zip) zip_error_set(&e, code, errno);
+        z->zip = libzip.open(name, ZIP_RDONLY, &code);
+        if (!z->zip) libzip.error_set(&e, code, errno);
     }
     if (!z->zip) TRY_TO(failed, fail_zip(err, name, "open", &e));
     TRY_TO(failed, list_members(z, err));
-    zip_error_fini(&e);
+    libzip.error_fini(&e);
     *out = z;
     return INLAY_OK;
 failed:
-    if (source) zip_source_free(source);
-    zip_error_fini(&e);
+    if (source) libzip.source_free(source);
+    libzip.error_fini(&e);
     npz_close(z);
     return status;
 }
@@ -113,6 +113,7 @@ inlay_status npz_open(const char *path, npz **out, inlay_error *err) {
     TRY(file_stat(path, true, &info, err));
     if (info.is_folder) return fail_at(err, INLAY_INVALID_ARGUMENT, path, -1, "is a folder, not a file");
     TRY(check_not_empty(info.size, path, err));
+    TRY(libzip_load(err));
     return open_archive(NULL, path, out, err);
 }
 
@@ -120,10 +121,11 @@ inlay_status npz_open_bytes(bytes archive, const char *name, npz **out, inlay_er
     *out = NULL;
     zip_error_t e;
     TRY(check_not_empty(archive.size, name, err));
-    zip_error_init(&e);
-    zip_source_t *source = zip_source_buffer_create(archive.data, archive.size, 0, &e);
+    TRY(libzip_load(err));
+    libzip.error_init(&e);
+    zip_source_t *source = libzip.source_buffer_create(archive.data, archive.size, 0, &e);
     inlay_status status = source ? open_archive(source, name, out, err) : fail_zip(err, name, "open", &e);
-    zip_error_fini(&e);
+    libzip.error_fini(&e);
     return status;
 }
 
@@ -133,7 +135,7 @@ void npz_close(npz *z) {
         mem_free(z->members[i].name);
         mem_free(z->members[i].full_name);
     }
-    if (z->zip) zip_discard(z->zip);
+    if (z->zip) libzip.discard(z->zip);
     mem_free(z->members);
     mem_free(z->path);
     mem_free(z);
@@ -163,8 +165,8 @@ bool npz_find(const npz *z, const char *name, size_t *member) {
 /* What the archive's directory says of the member's size, when that can be. Deflate makes at most 1032 bytes of one. */
 static inlay_status member_size(npz *z, const npz_member *m, uint64_t *out, inlay_error *err) {
     zip_stat_t info;
-    if (zip_stat_index(z->zip, m->index, 0, &info) != 0)
-        return fail_zip(err, m->full_name, "read", zip_get_error(z->zip));
+    if (libzip.stat_index(z->zip, m->index, 0, &info) != 0)
+        return fail_zip(err, m->full_name, "read", libzip.get_error(z->zip));
     if (!(info.valid & ZIP_STAT_SIZE) || !(info.valid & ZIP_STAT_COMP_SIZE))
         return fail_at(err, INLAY_DATA_LOSS, m->full_name, -1, "the archive does not say the member's size");
     if (info.size / 1032 > info.comp_size + 1)
@@ -176,8 +178,8 @@ static inlay_status member_size(npz *z, const npz_member *m, uint64_t *out, inla
 
 static inlay_status read_exactly(npz_stream *s, void *to, size_t size, inlay_error *err) {
     for (size_t got = 0; got < size;) {
-        zip_int64_t n = zip_fread(s->file, (uint8_t *)to + got, size - got);
-        if (n < 0) return fail_zip(err, s->of->full_name, "read", zip_file_get_error(s->file));
+        zip_int64_t n = libzip.fread(s->file, (uint8_t *)to + got, size - got);
+        if (n < 0) return fail_zip(err, s->of->full_name, "read", libzip.file_get_error(s->file));
         if (n == 0)
             return fail_at(err, INLAY_DATA_LOSS, s->of->full_name, -1, "the member ends %zu bytes early", size - got);
         got += (size_t)n;
@@ -212,8 +214,8 @@ inlay_status npz_stream_open(npz *z, size_t member, npz_stream **out, inlay_erro
     if (!s) return fail_memory(err);
     s->of = &z->members[member];
     TRY_TO(failed, member_size(z, s->of, &size, err));
-    s->file = zip_fopen_index(z->zip, s->of->index, 0);
-    if (!s->file) TRY_TO(failed, fail_zip(err, s->of->full_name, "open", zip_get_error(z->zip)));
+    s->file = libzip.fopen_index(z->zip, s->of->index, 0);
+    if (!s->file) TRY_TO(failed, fail_zip(err, s->of->full_name, "open", libzip.get_error(z->zip)));
     TRY_TO(failed, read_header(s, size, err));
     *out = s;
     return INLAY_OK;
@@ -237,7 +239,8 @@ uint64_t npz_stream_position(const npz_stream *s) {
 /* Reading past the last byte makes libzip compare the member's checksum. */
 static inlay_status check_end(npz_stream *s, inlay_error *err) {
     uint8_t beyond;
-    if (zip_fread(s->file, &beyond, 1) < 0) return fail_zip(err, s->of->full_name, "read", zip_file_get_error(s->file));
+    if (libzip.fread(s->file, &beyond, 1) < 0)
+        return fail_zip(err, s->of->full_name, "read", libzip.file_get_error(s->file));
     return INLAY_OK;
 }
 
@@ -260,6 +263,6 @@ inlay_status npz_stream_read(npz_stream *s, void *to, uint64_t size, inlay_error
 
 void npz_stream_close(npz_stream *s) {
     if (!s) return;
-    if (s->file) zip_fclose(s->file);
+    if (s->file) libzip.fclose(s->file);
     mem_free(s);
 }

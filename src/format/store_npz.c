@@ -1,11 +1,11 @@
 #include "base/num.h"
 #include "format/bundle_entry.h"
+#include "format/libzip.h"
 #include "format/npy.h"
 #include "format/store_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <zip.h>
 
 /* libzip asks for the members' bytes and gives those of the archive, both by callbacks; only file.h writes. What fails
  * in one is kept here: libzip tells no more than that something did. */
@@ -33,7 +33,7 @@ typedef struct member {
 static zip_int64_t keep(archive *a, inlay_status status) {
     if (status == INLAY_OK) return 0;
     if (a->status == INLAY_OK) a->status = status;
-    zip_error_set(&a->zip, ZIP_ER_INTERNAL, 0);
+    libzip.error_set(&a->zip, ZIP_ER_INTERNAL, 0);
     return -1;
 }
 
@@ -79,7 +79,7 @@ static zip_int64_t read_member(member *m, uint8_t *to, uint64_t size) {
 }
 
 static zip_int64_t stat_member(const member *m, zip_stat_t *out) {
-    zip_stat_init(out);
+    libzip.stat_init(out);
     out->valid = ZIP_STAT_SIZE;
     out->size = m->header.size + store_at(m->from, m->index).size;
     return 0;
@@ -92,12 +92,12 @@ static zip_int64_t member_source(void *user, void *data, zip_uint64_t size, zip_
     case ZIP_SOURCE_READ: return read_member(m, data, size);
     case ZIP_SOURCE_CLOSE: store_stream_end(&m->stream); return 0;
     case ZIP_SOURCE_STAT: return stat_member(m, data);
-    case ZIP_SOURCE_ERROR: return zip_error_to_data(&m->of->zip, data, size);
+    case ZIP_SOURCE_ERROR: return libzip.error_to_data(&m->of->zip, data, size);
     case ZIP_SOURCE_FREE: return 0;
     case ZIP_SOURCE_SUPPORTS:
-        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
-                                              ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, -1);
-    default: zip_error_set(&m->of->zip, ZIP_ER_OPNOTSUPP, 0); return -1;
+        return libzip.source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
+                                                 ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, -1);
+    default: libzip.error_set(&m->of->zip, ZIP_ER_OPNOTSUPP, 0); return -1;
     }
 }
 
@@ -117,27 +117,27 @@ static zip_int64_t archive_source(void *user, void *data, zip_uint64_t size, zip
     archive *a = user;
     zip_int64_t to;
     switch (command) {
-    case ZIP_SOURCE_STAT: /* there is nothing yet */ zip_error_set(&a->zip, ZIP_ER_READ, ENOENT); return -1;
+    case ZIP_SOURCE_STAT: /* there is nothing yet */ libzip.error_set(&a->zip, ZIP_ER_READ, ENOENT); return -1;
     case ZIP_SOURCE_WRITE: return keep(a, write_archive(a, data, size)) == 0 ? (zip_int64_t)size : -1;
     case ZIP_SOURCE_TELL_WRITE: return (zip_int64_t)a->at;
     case ZIP_SOURCE_SEEK_WRITE:
-        to = zip_source_seek_compute_offset(a->at, file_position(a->file), data, size, &a->zip);
+        to = libzip.source_seek_compute_offset(a->at, file_position(a->file), data, size, &a->zip);
         if (to < 0) return -1;
         a->at = (uint64_t)to;
         return 0;
-    case ZIP_SOURCE_ERROR: return zip_error_to_data(&a->zip, data, size);
+    case ZIP_SOURCE_ERROR: return libzip.error_to_data(&a->zip, data, size);
     case ZIP_SOURCE_BEGIN_WRITE:
     case ZIP_SOURCE_COMMIT_WRITE: /* by the caller of zip_close */
     case ZIP_SOURCE_ROLLBACK_WRITE:
     case ZIP_SOURCE_REMOVE:
     case ZIP_SOURCE_FREE: return 0;
     case ZIP_SOURCE_SUPPORTS:
-        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
-                                              ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
-                                              ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE,
-                                              ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE,
-                                              ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_REMOVE, -1);
-    default: zip_error_set(&a->zip, ZIP_ER_OPNOTSUPP, 0); return -1;
+        return libzip.source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
+                                                 ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
+                                                 ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE,
+                                                 ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE,
+                                                 ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_REMOVE, -1);
+    default: libzip.error_set(&a->zip, ZIP_ER_OPNOTSUPP, 0); return -1;
     }
 }
 
@@ -147,8 +147,8 @@ static inlay_status fail_zip(const archive *a, const char *path, zip_error_t *e,
         if (err) *err = a->error;
         return a->status;
     }
-    if (zip_error_code_zip(e) == ZIP_ER_MEMORY || errno == ENOMEM) return fail_memory(err);
-    return fail_at(err, INLAY_INTERNAL, path, -1, "cannot write the archive: %s", zip_error_strerror(e));
+    if (libzip.error_code_zip(e) == ZIP_ER_MEMORY || errno == ENOMEM) return fail_memory(err);
+    return fail_at(err, INLAY_INTERNAL, path, -1, "cannot write the archive: %s", libzip.error_strerror(e));
 }
 
 /* ---- members */
@@ -193,38 +193,39 @@ static inlay_status prepare(member *m, const size_t *indices, size_t n, inlay_er
 /* Stored, and dated 1980-01-01 as numpy.savez does it: the same tensors give the same bytes. */
 static inlay_status add_member(zip_t *zip, member *m, const char *path, inlay_error *err) {
     enum { FIRST_DAY = 1 << 5 | 1 };
-    zip_source_t *source = zip_source_function(zip, member_source, m);
-    zip_int64_t index = source ? zip_file_add(zip, m->name, source, ZIP_FL_ENC_UTF_8) : -1;
-    if (source && index < 0) zip_source_free(source);
-    if (index < 0 || zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
-        zip_file_set_dostime(zip, (zip_uint64_t)index, 0, FIRST_DAY, 0) != 0)
-        return fail_zip(m->of, path, zip_get_error(zip), err);
+    zip_source_t *source = libzip.source_function(zip, member_source, m);
+    zip_int64_t index = source ? libzip.file_add(zip, m->name, source, ZIP_FL_ENC_UTF_8) : -1;
+    if (source && index < 0) libzip.source_free(source);
+    if (index < 0 || libzip.set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
+        libzip.file_set_dostime(zip, (zip_uint64_t)index, 0, FIRST_DAY, 0) != 0)
+        return fail_zip(m->of, path, libzip.get_error(zip), err);
     return INLAY_OK;
 }
 
 static inlay_status write_members(archive *a, member *members, size_t n, const char *path, inlay_error *err) {
     zip_error_t e;
-    zip_error_init(&e);
+    libzip.error_init(&e);
     errno = 0;
     inlay_status status;
-    zip_source_t *source = zip_source_function_create(archive_source, a, &e);
-    zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &e) : NULL;
-    if (source && !zip) zip_source_free(source);
+    zip_source_t *source = libzip.source_function_create(archive_source, a, &e);
+    zip_t *zip = source ? libzip.open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &e) : NULL;
+    if (source && !zip) libzip.source_free(source);
     if (!zip) TRY_TO(done, fail_zip(a, path, &e, err));
     for (size_t i = 0; i < n; i++) TRY_TO(done, add_member(zip, &members[i], path, err));
-    if (zip_close(zip) != 0) TRY_TO(done, fail_zip(a, path, zip_get_error(zip), err));
+    if (libzip.close(zip) != 0) TRY_TO(done, fail_zip(a, path, libzip.get_error(zip), err));
     zip = NULL;
     status = INLAY_OK;
 done:
-    if (zip) zip_discard(zip);
-    zip_error_fini(&e);
+    if (zip) libzip.discard(zip);
+    libzip.error_fini(&e);
     return status;
 }
 
 inlay_status store_save_npz(store *s, const size_t *indices, size_t n, const char *path, progress *report,
                             inlay_error *err) {
     archive a = {.report = report};
-    zip_error_init(&a.zip);
+    TRY(libzip_load(err));
+    libzip.error_init(&a.zip);
     inlay_status status;
     member *members = mem_zalloc(n, sizeof *members);
     if (!members) return fail_memory(err);
@@ -246,6 +247,6 @@ done:
         mem_free(members[i].name);
     }
     mem_free(members);
-    zip_error_fini(&a.zip);
+    libzip.error_fini(&a.zip);
     return status;
 }
