@@ -1,0 +1,128 @@
+/* AVX2: vpmaddubsw takes products of two codes into 16 bits, which codes of queries up to 63 cannot overflow:
+ * 255 * 63 * 2 < 2^15. Tiles of 4 queries by 16 rows in 8 of the 16 registers. */
+#include "kernel/quant/quant_limits.h"
+#include "kernel/scan/scan_element.h"
+
+#include <immintrin.h>
+
+enum { TILE = 4, STREAMS = 8, BLOCK_STEP = QUANT_ROWS * QUANT_GROUP };
+
+static void limits(const quant_heads *heads, size_t n, const quant_bound *bound, float threshold, float *out) {
+    quant_limits_of(heads, n, bound, threshold, out);
+}
+
+INLINE __m256i add_products(__m256i sum, __m256i rows, __m256i query) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(rows, query), _mm256_set1_epi16(1)));
+}
+INLINE __m256i rows_at(const uint8_t *p) {
+    return _mm256_loadu_si256((const void *)p);
+}
+INLINE __m256i query_at(const int8_t *p) {
+    return _mm256_set1_epi32((int)load_u32(p));
+}
+INLINE unsigned reach(__m256 estimate, __m256 limit) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(estimate, limit, _CMP_NLT_UQ));
+}
+
+NOINLINE void add_hits(quant_query *q, size_t first, unsigned reached, const float *estimates) {
+    for (; reached; reached &= reached - 1) {
+        unsigned i = (unsigned)__builtin_ctz(reached);
+        q->hits[q->count++] = (quant_hit){(uint32_t)(first + i), estimates[i]};
+    }
+}
+
+/* ---- one query of two planes */
+
+INLINE void pair_block(const quant_rows *rows, quant_query *q, size_t b) {
+    const uint8_t *at = rows->codes + b * rows->groups * BLOCK_STEP;
+    const int8_t *high = q->codes[0], *low = q->codes[1], *end = high + rows->groups * QUANT_GROUP;
+    __m256i h[4], l[4];
+    UNROLL for (int v = 0; v < 4; v++) {
+        h[v] = _mm256_set1_epi32(-q->offset[0]);
+        l[v] = _mm256_set1_epi32(-q->offset[1]);
+    }
+    for (; high < end; high += QUANT_GROUP, low += QUANT_GROUP, at += BLOCK_STEP) {
+        __m256i by_high = query_at(high), by_low = query_at(low);
+        UNROLL for (int v = 0; v < 4; v++) {
+            __m256i x = rows_at(at + 32 * v);
+            h[v] = add_products(h[v], x, by_high);
+            l[v] = add_products(l[v], x, by_low);
+        }
+    }
+    float estimates[QUANT_ROWS];
+    unsigned reached = 0;
+    __m256 limit = _mm256_set1_ps(q->limits[b]), radix = _mm256_set1_ps(q->radix);
+    UNROLL for (int v = 0; v < 4; v++) {
+        __m256 sum = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(h[v]), radix), _mm256_cvtepi32_ps(l[v]));
+        reached |= reach(sum, limit) << 8 * v;
+        _mm256_storeu_ps(estimates + 8 * v, sum);
+    }
+    if (RARELY(reached)) add_hits(q, b * QUANT_ROWS, reached, estimates);
+}
+
+/* Blocks far apart in turn: one sequential stream is bound by latency on many CPUs. */
+static void pair(const quant_rows *rows, quant_query *q) {
+    size_t length = rows->blocks / STREAMS;
+    q->count = 0;
+    for (size_t i = 0; i < length; i++)
+        for (size_t s = 0; s < STREAMS; s++) pair_block(rows, q, s * length + i);
+    for (size_t b = length * STREAMS; b < rows->blocks; b++) pair_block(rows, q, b);
+}
+
+/* ---- tiles */
+
+/* N queries and half a block: rows [first, first + 16) of the run. */
+INLINE void tile_half(const quant_rows *rows, quant_query *queries, const size_t n, size_t first) {
+    size_t b = first / QUANT_ROWS, size = rows->groups * QUANT_GROUP;
+    const uint8_t *at = rows->codes + b * size * QUANT_ROWS + first % QUANT_ROWS * QUANT_GROUP;
+    const int8_t *codes[TILE];
+    __m256i sum[TILE][2];
+    UNROLL for (size_t q = 0; q < n; q++) {
+        codes[q] = queries[q].codes[0];
+        sum[q][0] = sum[q][1] = _mm256_set1_epi32(-queries[q].offset[0]);
+    }
+    for (size_t g = 0; g < size; g += QUANT_GROUP, at += BLOCK_STEP) {
+        __m256i low = rows_at(at), high = rows_at(at + 32);
+        UNROLL for (size_t q = 0; q < n; q++) {
+            __m256i by = query_at(codes[q] + g);
+            sum[q][0] = add_products(sum[q][0], low, by);
+            sum[q][1] = add_products(sum[q][1], high, by);
+        }
+    }
+    UNROLL for (size_t q = 0; q < n; q++) {
+        __m256 limit = _mm256_set1_ps(queries[q].limits[b]);
+        __m256 low = _mm256_cvtepi32_ps(sum[q][0]), high = _mm256_cvtepi32_ps(sum[q][1]);
+        unsigned reached = reach(low, limit) | reach(high, limit) << 8;
+        if (RARELY(reached)) {
+            float estimates[16];
+            _mm256_storeu_ps(estimates, low);
+            _mm256_storeu_ps(estimates + 8, high);
+            add_hits(queries + q, first, reached, estimates);
+        }
+    }
+}
+
+INLINE void tile_body(const quant_rows *rows, quant_query *queries, const size_t n) {
+    for (size_t first = 0; first < rows->blocks * QUANT_ROWS; first += 16) tile_half(rows, queries, n, first);
+}
+
+static void tile(const quant_rows *rows, quant_query *queries, size_t n) {
+    for (size_t q = 0; q < n; q++) queries[q].count = 0;
+    switch (n) {
+    case 1: tile_body(rows, queries, 1); break;
+    case 2: tile_body(rows, queries, 2); break;
+    case 3: tile_body(rows, queries, 3); break;
+    case 4: tile_body(rows, queries, 4); break;
+    default: break;
+    }
+}
+
+void quant_kernels_avx2(quant_kernels *k) {
+    *k = (quant_kernels){.name = "avx2",
+                         .query_max = 63,
+                         .tile_queries = TILE,
+                         .few_queries = 2,
+                         .limits = limits,
+                         .pair = pair,
+                         .tile = tile};
+}
