@@ -9,11 +9,14 @@
 enum {
     PIECE_BYTES = 192 << 10, /* of codes that all queries meet before the next */
     FIRST_PIECE = 4,         /* blocks that a thread meets before there is a floor; then half of what it has met */
-    SETTLED_ROWS = 4096,     /* after so many, or more for large k, the share that survives says something */
+    HASTY_ROWS = 256,        /* after so many it says something when nearly all survive */
+    HASTY_TIMES_K = 16,
+    SETTLED_ROWS = 2048, /* after so many, or more for large k, the share that survives says something */
     SETTLED_TIMES_K = 32,
     LEAVE_SHARE = 16, /* of rows: scoring more of them one by one is slower than the scan */
-    LEAVE_BLOCKS = 4, /* of blocks that both planes are asked about */
-    LEAVE_SLACK = 512 /* rows */
+    LEAVE_BLOCKS = 8, /* of blocks: asking both planes about more of them is */
+    SLACK = 32,
+    SLACK_TIMES_K = 4
 };
 
 /* Consecutive blocks of a segment. */
@@ -71,14 +74,29 @@ static void scan_pair(index_run *s, index_worker *w, size_t number, const piece 
     admit(s, w->parts + number, q, p, 0, &ask);
 }
 
+/* Whether one of the hits [first, end), all of one block, is a row that may win: where side numbers are subtracted the
+ * block's limit went by the least of them. */
+static bool any_may_win(const index_run *s, const index_query *q, const piece *p, const quant_query *found,
+                        size_t first, size_t end) {
+    const index_source *from = s->sources + p->source;
+    if (from->rows.factor != SCAN_MINUS) return true;
+    quant_head head = head_at(p, found->hits[first].row / QUANT_ROWS);
+    for (size_t i = first; i < end; i++) {
+        uint64_t row = p->first_row + found->hits[i].row;
+        if (row < from->rows.count && index_may_win(s, q, p->source, &head, row, found->hits[i].estimate)) return true;
+    }
+    return false;
+}
+
 /* Asks both planes about each block that has a hit of one, while its codes are at hand. */
 static void refine(index_run *s, index_worker *w, size_t number, const piece *p, const quant_query *found) {
     index_query *q = s->queries + number;
     quant_hit hits[QUANT_ROWS];
     float limit;
-    for (size_t i = 0; i < found->count && !index_has_left(q);) {
+    for (size_t i = 0, first = 0; i < found->count && !index_has_left(q); first = i) {
         size_t block = found->hits[i].row / QUANT_ROWS;
         while (i < found->count && found->hits[i].row / QUANT_ROWS == block) i++;
+        if (!any_may_win(s, q, p, found, first, i)) continue;
         quant_heads head = {p->heads.scale + block, p->heads.error + block, p->heads.norm + block,
                             p->heads.low + block};
         quant_rows one = {p->rows.codes + block * s->groups * QUANT_GROUP * QUANT_ROWS, 1, s->groups};
@@ -111,14 +129,16 @@ static void settle(index_run *s, index_worker *w, size_t number, const piece *p)
     index_query *q = s->queries + number;
     index_part *part = w->parts + number;
     if (part->lower.count == s->k) index_raise_floor(&q->floor, part->lower.threshold);
-    if (w->blocks * QUANT_ROWS <= max_size(SETTLED_ROWS, SETTLED_TIMES_K * s->k)) {
+    size_t met = w->blocks * QUANT_ROWS;
+    if (met <= max_size(SETTLED_ROWS, SETTLED_TIMES_K * s->k)) {
+        if (met > HASTY_ROWS + HASTY_TIMES_K * s->k && part->admitted > p->rows.blocks * QUANT_ROWS / 2) index_leave(q);
         part->admitted = part->refined = 0;
         return;
     }
     part->blocks += p->rows.blocks;
     part->rows += p->rows.blocks * QUANT_ROWS;
-    if (part->admitted * LEAVE_SHARE > part->rows + LEAVE_SLACK * LEAVE_SHARE ||
-        part->refined * LEAVE_BLOCKS > part->blocks + LEAVE_SLACK)
+    size_t slack = SLACK + SLACK_TIMES_K * s->k; /* the floor goes on rising */
+    if (part->admitted > part->rows / LEAVE_SHARE + slack || part->refined > part->blocks / LEAVE_BLOCKS + slack)
         index_leave(q);
 }
 

@@ -103,11 +103,6 @@ typedef struct index_run {
 /* index_query.c: query Q of the group, QUERY [dim] as it was asked. */
 void index_prepare_query(index_run *s, size_t q, const float *query);
 
-/* The numbers to add to and take from an estimate's worth, in doubles. */
-static inline double index_bound_of(const quant_bound *b, const quant_head *head) {
-    return (double)b->error * (double)head->error + (double)b->norm * (double)head->norm + (double)b->fixed;
-}
-
 static inline void index_raise_floor(_Atomic float *floor, float value) {
     float seen = atomic_load_explicit(floor, memory_order_relaxed);
     while (seen < value &&
@@ -126,7 +121,11 @@ static inline void index_leave(index_query *q) {
 /* index_scan.c: stage one for the group; survivors are in the workers' parts. */
 void index_scan(index_run *s);
 
-/* index_keep.c: a row's estimate by two planes. */
+/* index_keep.c: whether a row whose estimate by one plane reached its block's limit may win, by its own side number. */
+bool index_may_win(const index_run *s, const index_query *q, uint32_t source, const quant_head *head, uint64_t row,
+                   float estimate);
+
+/* Keeps a row by its estimate by two planes, unless it cannot win. */
 void index_admit(index_run *s, index_part *part, index_query *q, uint32_t source, const quant_head *head, uint64_t row,
                  float estimate);
 
