@@ -14,6 +14,8 @@
 
 typedef enum search_metric { SEARCH_COSINE, SEARCH_DOT, SEARCH_L2 } search_metric;
 
+typedef struct search_index search_index; /* search_index.h */
+
 /* Consecutive rows in memory, at any byte alignment. */
 typedef struct search_chunk {
     const void *rows;  /* [rows, dim] of `type`, or [dim, rows] when transposed */
@@ -22,6 +24,7 @@ typedef struct search_chunk {
     int64_t first_row; /* global number of the first one */
     dtype type;        /* float32, float64, float16, bfloat16 */
     bool transposed;
+    const search_index *index; /* of these very rows and sides, or NULL: makes the search faster, never different */
 } search_chunk;
 
 typedef struct search_view {
@@ -32,6 +35,7 @@ typedef struct search_view {
 } search_view;
 
 int64_t search_rows(const search_view *view);
+bool search_can(dtype t); /* whether rows of T can be searched */
 
 /* For each of N queries, QUERIES float32 [n, dim] aligned, the best min(k, rows) rows: SCORES float32 and ROWS int64,
  * [n, min(k, rows)], best first. Uses the process's pool. Memory beyond the results: O(threads · (dim + k) · queries at

@@ -1,0 +1,135 @@
+/* The search by index from one stage to the next: what a query is there, what survives, and who turns it into scores.
+ * Seen by this room only.
+ *
+ * Stage one reads codes: a query's estimate of a row, plus and minus its bound, says which score the row can have. Rows
+ * whose upper bound reaches the floor survive; the floor is what k rows are known to reach. Stage two scores the
+ * survivors with the kernels of the scan, best bound first, until no bound is left that can win. A query whom that
+ * would not spare much leaves the index and is answered by the scan. docs/index.md. */
+#ifndef SEARCH_INDEX_SEARCH_H
+#define SEARCH_INDEX_SEARCH_H
+
+#include "search/index_parts.h"
+#include "search/search_parts.h"
+
+#include <stdatomic.h>
+
+/* A chunk that has an index. */
+typedef struct index_source {
+    const search_index *index;
+    scan_rows rows;
+    scan_type type;
+    bool transposed;
+    size_t task_segments; /* taken by a thread at a time */
+    size_t first_task;
+} index_source;
+
+/* A row that may be among a query's best. */
+typedef struct candidate {
+    float upper; /* no score is higher; later the score */
+    uint32_t source;
+    uint64_t row; /* within the source */
+} candidate;
+
+typedef struct candidates {
+    candidate *list;
+    size_t count, capacity;
+} candidates;
+
+/* What a thread knows of a query. */
+typedef struct index_part {
+    scan_top lower; /* the best lower bounds */
+    candidates kept;
+    uint64_t rows, blocks;      /* met, since the floor has settled */
+    uint64_t admitted, refined; /* of those: rows that survived, blocks that both planes were asked about */
+} index_part;
+
+typedef struct index_query {
+    quant_bound one, two;   /* of its one plane, and of its two */
+    const int8_t *codes[3]; /* the one plane; high and low */
+    int32_t offset[3];
+    float norm; /* squared, as the scan has it */
+    _Atomic float floor;
+    _Atomic bool left;       /* the index does not help */
+    scan_top top;            /* exact scores */
+    candidates all;          /* by falling bound */
+    size_t scored, wave_end; /* of them; the wave under way is between */
+} index_query;
+
+typedef struct index_worker {
+    index_part *parts; /* [group] */
+    size_t blocks;     /* met */
+    quant_hit *hits;   /* [QUANT_TILE_MAX, INDEX_SEGMENT_ROWS] */
+    float *limits;     /* [QUANT_TILE_MAX, INDEX_SEGMENT_BLOCKS] */
+    uint8_t *rows;     /* [INDEX_SLICE] rows of any type, gathered */
+    void *panels;      /* the same as panels */
+} index_worker;
+
+enum { INDEX_SLICE = 32 /* candidates that a thread scores at a time */ };
+
+/* Some candidates of a query. */
+typedef struct index_slice {
+    uint32_t query;
+    size_t first, count;
+} index_slice;
+
+/* One call of search_by_index. */
+typedef struct index_run {
+    const search_view *view;
+    const search_ask *ask;
+    const quant_kernels *quant;
+    const scan_kernels *scan;
+    index_source *sources;
+    size_t n_sources, tasks;
+    uint64_t total_rows; /* of the sources */
+    bool has_double;
+    size_t dim, groups, k, threads;
+    search_view rest; /* the chunks without an index; its chunks are ours */
+    size_t rest_k;    /* winners of those */
+    float *rest_scores;
+    int64_t *rest_rows; /* [group, rest_k] */
+    index_worker *workers;
+    scan_hit *hits; /* [threads + 1, group, k] */
+    index_query *queries;
+    size_t group, n; /* queries at a time; in this group */
+    float *single;   /* [group, dim] */
+    double *wide;    /* the same, when has_double */
+    int8_t *codes;   /* [group, 3, groups * QUANT_GROUP] */
+    index_slice *slices;
+    size_t n_slices, slices_capacity;
+    _Atomic uint64_t kept_bytes; /* of all candidates */
+    _Atomic bool failed;         /* memory ran out */
+} index_run;
+
+/* index_query.c: query Q of the group, QUERY [dim] as it was asked. */
+void index_prepare_query(index_run *s, size_t q, const float *query);
+
+static inline void index_raise_floor(_Atomic float *floor, float value) {
+    float seen = atomic_load_explicit(floor, memory_order_relaxed);
+    while (seen < value &&
+           !atomic_compare_exchange_weak_explicit(floor, &seen, value, memory_order_relaxed, memory_order_relaxed)) {}
+}
+static inline float index_floor(const index_query *q) {
+    return atomic_load_explicit(&q->floor, memory_order_relaxed);
+}
+static inline bool index_has_left(const index_query *q) {
+    return atomic_load_explicit(&q->left, memory_order_relaxed);
+}
+static inline void index_leave(index_query *q) {
+    atomic_store_explicit(&q->left, true, memory_order_relaxed);
+}
+
+/* index_scan.c: stage one for the group; survivors are in the workers' parts. */
+void index_scan(index_run *s);
+
+/* index_keep.c: whether a row whose estimate by one plane reached its block's limit may win, by its own side number. */
+bool index_may_win(const index_run *s, const index_query *q, uint32_t source, const quant_head *head, uint64_t row,
+                   float estimate);
+
+/* Keeps a row by its estimate by two planes, unless it cannot win. */
+void index_admit(index_run *s, index_part *part, index_query *q, uint32_t source, const quant_head *head, uint64_t row,
+                 float estimate);
+
+/* index_score.c: stage two for the group; exact scores are in the queries' tops, sorted. */
+inlay_status index_score(index_run *s, inlay_error *err);
+
+#endif

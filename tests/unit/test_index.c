@@ -1,0 +1,301 @@
+/* Searches by index must give, bit for bit, what searches without one give. */
+#include "unit/scratch.h"
+#include "unit/unit.h"
+
+#include "base/alloc.h"
+#include "base/crc32c.h"
+#include "base/num.h"
+#include "base/pool.h"
+#include "search/search_index.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static char *folder; /* of scratch files, for all tests */
+
+static uint64_t seed;
+
+static uint64_t next_random(void) {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * 0x2545f4914f6cdd1d;
+}
+static int below(int n) {
+    return (int)(next_random() >> 33) % n;
+}
+static double real(void) {
+    return (double)(next_random() >> 11) / 9007199254740992.0 * 2 - 1;
+}
+static double gaussian(void) {
+    double sum = 0;
+    for (int i = 0; i < 12; i++) sum += real();
+    return sum / 2;
+}
+
+/* ---- worlds: chunks of rows, some with an index */
+
+enum { MAX_CHUNKS = 4 };
+
+/* What the rows are like. */
+typedef enum fill {
+    GAUSSIAN,
+    WHOLE,     /* small whole numbers: many ties */
+    CLUSTERED, /* around few centres */
+    CONSTANT,  /* all alike */
+    ONE_HOT,
+    TWINS,      /* one row and tiny differences */
+    RISING,     /* ever longer ones */
+    MAGNITUDES, /* from 1e-42 to 1e30, a row */
+    HUGE_ROWS,  /* float32 sums overflow */
+    TINY,       /* denormal numbers */
+    WILD,       /* some elements are not finite */
+    ZEROS,
+    FILLS
+} fill;
+
+typedef struct plan {
+    search_metric metric;
+    int64_t dim, counts[MAX_CHUNKS];
+    size_t n_chunks;
+    dtype types[MAX_CHUNKS];
+    bool transposed[MAX_CHUNKS], indexed[MAX_CHUNKS];
+    bool no_side;
+    int dead, odd_sides; /* percent of rows: removed ones; ones whose side number is not theirs */
+    fill fill;
+} plan;
+
+typedef struct world {
+    search_view with, without;
+    search_chunk chunks[2][MAX_CHUNKS];
+    void *blocks[2 * MAX_CHUNKS];
+    file_map *files[MAX_CHUNKS];
+    search_index *indexes[MAX_CHUNKS];
+    int64_t rows;
+} world;
+
+static double store(uint8_t *p, dtype type, double value) {
+    float f = (float)value;
+    uint16_t half = type == INLAY_FLOAT16 ? f32_to_f16(f) : f32_to_bf16(f);
+    switch (type) {
+    case INLAY_FLOAT64: memcpy(p, &value, 8); return value;
+    case INLAY_FLOAT32: memcpy(p, &f, 4); return (double)f;
+    default: memcpy(p, &half, 2); return (double)(type == INLAY_FLOAT16 ? f16_to_f32(half) : bf16_to_f32(half));
+    }
+}
+
+/* Element J of row ROW; the row's own numbers are drawn when J is 0. */
+static double element(const plan *p, int64_t row, int64_t j) {
+    static double own;
+    static int place;
+    if (j == 0) {
+        place = below((int)p->dim);
+        own = p->fill == MAGNITUDES ? pow(10, below(72) - 42) : p->fill == CLUSTERED ? below(5) : real();
+    }
+    switch (p->fill) {
+    case WHOLE: return below(7) - 3;
+    case CLUSTERED: return sin((own + 1) * (double)(j + 1)) + 0.001 * real();
+    case CONSTANT: return 0.25 * (double)(j % 3);
+    case ONE_HOT: return j == place;
+    case TWINS: return cos((double)j) + (j == place ? 1e-6 * own : 0);
+    case RISING: return gaussian() * (1 + (double)row);
+    case MAGNITUDES: return gaussian() * own;
+    case HUGE_ROWS: return gaussian() * (below(3) ? 1e19 : 3e37);
+    case TINY: return gaussian() * 1e-40;
+    case WILD: return j == place && own > 0.97 ? (double[]){NAN, INFINITY, -INFINITY}[below(3)] : gaussian();
+    case ZEROS: return own > 0 ? 0 : gaussian();
+    default: return gaussian();
+    }
+}
+
+static uint8_t *block(void **held, size_t size) {
+    size_t offset = (size_t[]){0, 1, 3, 10, 63}[below(5)];
+    *held = malloc(size + offset + (size == 0));
+    assert_non_null(*held);
+    return (uint8_t *)*held + offset;
+}
+
+static float side_of(const plan *p, double squares) {
+    if (below(100) < p->dead) return below(2) && p->metric == SEARCH_L2 ? INFINITY : NAN;
+    if (below(100) < p->odd_sides) return (float[]){0, -0.0f, -1, 1e38f, -1e38f, 1e-40f, INFINITY, -INFINITY}[below(8)];
+    if (p->metric == SEARCH_L2) return (float)squares;
+    return (float)(squares > 0 ? 1 / sqrt(squares) : 0);
+}
+
+static void make_chunk(world *w, const plan *p, size_t c) {
+    int64_t count = p->counts[c];
+    size_t size = dtype_size(p->types[c]);
+    uint8_t *data = block(w->blocks + 2 * c, (size_t)(count * p->dim) * size);
+    uint8_t *side = block(w->blocks + 2 * c + 1, (size_t)count * 4);
+    for (int64_t i = 0; i < count; i++) {
+        double squares = 0;
+        for (int64_t j = 0; j < p->dim; j++) {
+            int64_t at = p->transposed[c] ? j * count + i : i * p->dim + j;
+            double value = store(data + (size_t)at * size, p->types[c], element(p, w->rows + i, j));
+            squares += value * value;
+        }
+        float number = side_of(p, squares);
+        memcpy(side + 4 * i, &number, 4);
+    }
+    w->chunks[0][c] = w->chunks[1][c] = (search_chunk){.rows = data,
+                                                       .side = p->no_side ? NULL : side,
+                                                       .count = count,
+                                                       .first_row = w->rows,
+                                                       .type = p->types[c],
+                                                       .transposed = p->transposed[c]};
+    w->rows += count;
+}
+
+static const search_tie tie = {
+    .key = {(const uint8_t *)"rows/0", 6}, .rows_crc = 0x01020304, .side_crc = 5, .rows_size = 6, .side_size = 7};
+
+static void build_index(const search_chunk *chunk, int64_t dim, search_metric metric, const char *path) {
+    inlay_error err;
+    file_writer *out;
+    assert_ok(file_create(path, FILE_DIRECT, &out, &err), &err);
+    assert_ok(search_index_build(chunk, dim, metric, &tie, out, NULL, &err), &err);
+    assert_ok(file_commit(out, &err), &err);
+}
+
+static void make_world(world *w, const plan *p) {
+    inlay_error err;
+    *w = (world){0};
+    for (size_t c = 0; c < p->n_chunks; c++) {
+        make_chunk(w, p, c);
+        if (!p->indexed[c]) continue;
+        const char *path = scratch_path((void **)&folder, "index");
+        build_index(w->chunks[0] + c, p->dim, p->metric, path);
+        assert_ok(file_map_open(path, false, w->files + c, &err), &err);
+        assert_ok(file_remove(path, &err), &err);
+        assert_ok(search_index_open(file_map_bytes(w->files[c]), "index", w->indexes + c, &err), &err);
+        assert_ok(search_index_check(w->indexes[c], NULL, &err), &err);
+        w->chunks[0][c].index = w->indexes[c];
+        assert_true(search_index_fits(w->indexes[c], w->chunks[0] + c, p->dim, p->metric));
+    }
+    w->with = (search_view){w->chunks[0], p->n_chunks, p->dim, p->metric};
+    w->without = (search_view){w->chunks[1], p->n_chunks, p->dim, p->metric};
+}
+
+static void free_world(world *w) {
+    for (size_t c = 0; c < MAX_CHUNKS; c++) {
+        search_index_close(w->indexes[c]);
+        file_map_release(w->files[c]);
+        free(w->blocks[2 * c]);
+        free(w->blocks[2 * c + 1]);
+    }
+}
+
+/* Queries like the rows, some of them rows or zero. */
+static void make_queries(const plan *p, float *queries, int64_t n) {
+    for (int64_t q = 0; q < n; q++) {
+        bool zero = below(20) == 0;
+        for (int64_t j = 0; j < p->dim; j++) {
+            float value = (float)element(p, below(1000), j);
+            queries[q * p->dim + j] = zero || !isfinite(value) ? 0 : value;
+        }
+    }
+}
+
+static void compare(const world *w, const float *queries, int64_t n, int64_t k) {
+    inlay_error err;
+    int64_t kept = k < w->rows ? k : w->rows;
+    size_t results = (size_t)(n * kept + 1);
+    float *scores[2] = {calloc(results, 4), calloc(results, 4)};
+    int64_t *rows[2] = {calloc(results, 8), calloc(results, 8)};
+    assert_ok(search_topk(&w->with, queries, n, k, scores[0], rows[0], &err), &err);
+    assert_ok(search_topk(&w->without, queries, n, k, scores[1], rows[1], &err), &err);
+    for (int64_t i = 0; i < n * kept; i++)
+        if (rows[0][i] != rows[1][i] || load_u32(scores[0] + i) != load_u32(scores[1] + i))
+            fail_msg("query %" PRId64 ", hit %" PRId64 ": row %" PRId64 " with %.9g, without the index row %" PRId64
+                     " with %.9g",
+                     i / kept, i % kept, rows[0][i], (double)scores[0][i], rows[1][i], (double)scores[1][i]);
+    for (int i = 0; i < 2; i++) {
+        free(scores[i]);
+        free(rows[i]);
+    }
+}
+
+static void check_plan(const plan *p, int64_t n, int64_t k) {
+    uint64_t began = seed;
+    world w;
+    make_world(&w, p);
+    float *queries = malloc((size_t)(n * p->dim + 1) * 4);
+    make_queries(p, queries, n);
+    pool_set_threads((int[]){1, 2, 5}[below(3)]);
+    print_message("seed %" PRIx64 ": metric %d, fill %d, %" PRId64 " rows of %" PRId64 ", n %" PRId64 ", k %" PRId64
+                  ", %d threads\n",
+                  began, (int)p->metric, (int)p->fill, w.rows, p->dim, n, k, pool_threads());
+    compare(&w, queries, n, k);
+    free(queries);
+    free_world(&w);
+    pool_set_threads(0);
+}
+
+/* ---- the tests */
+
+static const dtype row_types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16};
+
+static plan random_plan(int rows) {
+    plan p = {.metric = (search_metric)below(3),
+              .dim = below(4) ? 1 + below(40) : 1 + below(300),
+              .n_chunks = (size_t)(1 + below(MAX_CHUNKS)),
+              .fill = (fill)below(FILLS),
+              .dead = below(3) ? 0 : 1 + below(20),
+              .odd_sides = below(4) ? 0 : 2};
+    p.no_side = p.metric == SEARCH_DOT && below(2);
+    dtype type = row_types[below(4)];
+    bool mixed = below(3) == 0, columns = below(4) == 0;
+    for (size_t c = 0; c < p.n_chunks; c++) {
+        p.counts[c] = below(6) ? below(rows) : 0;
+        p.types[c] = mixed ? row_types[below(4)] : type;
+        p.transposed[c] = columns && below(2);
+        p.indexed[c] = below(5) > 0;
+    }
+    return p;
+}
+
+static void answers_are_those_without_an_index(void **state) {
+    (void)state;
+    const char *wanted = getenv("INDEX_SEED");
+    seed = wanted ? strtoull(wanted, NULL, 16) : 0x243f6a8885a308d3;
+    for (int round = 0; round < (wanted ? 1 : 300); round++) {
+        plan p = random_plan(below(4) ? 1500 : 6000);
+        check_plan(&p, below(3) ? 1 + below(3) : 1 + below(60), below(4) ? 1 + below(20) : 1 + below(300));
+    }
+}
+
+static void many_rows_of_every_sort_are_answered_alike(void **state) {
+    (void)state;
+    seed = 0x13198a2e03707344;
+    for (int metric = 0; metric < 3; metric++)
+        for (int fill = 0; fill < FILLS; fill++) {
+            plan p = {.metric = (search_metric)metric,
+                      .dim = 19,
+                      .n_chunks = 2,
+                      .counts = {9001, 12007},
+                      .types = {INLAY_FLOAT32, INLAY_FLOAT32},
+                      .indexed = {true, true},
+                      .fill = (enum fill)fill};
+            check_plan(&p, 1, 10);
+            check_plan(&p, 9, 30);
+        }
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    return scratch_make((void **)&folder);
+}
+static int remove_folder(void **state) {
+    (void)state;
+    return scratch_remove((void **)&folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_are_those_without_an_index),
+        cmocka_unit_test(many_rows_of_every_sort_are_answered_alike),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
