@@ -516,6 +516,7 @@ typedef struct inlay_fuse_options {
     int32_t k;                /* default for k; default 10 */
     bool make_default;        /* serving_default becomes the search, the old one "features" */
     inlay_link link;
+    bool index;           /* make an index of the rows too, as inlay_index does */
     uint64_t chunk_bytes; /* bytes of rows a chunk; 0: chosen */
     bool as_listed;       /* shards in the order given, not in natural order */
     int64_t dim;          /* of raw float32 files; 0: not given */
@@ -645,6 +646,25 @@ typedef struct inlay_rows_report {
 INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_options *rows,
                                        const inlay_edit_options *options, inlay_rows_report *report,
                                        inlay_error *error);
+
+typedef struct inlay_index_options {
+    size_t size;      /* sizeof, set by inlay_index_options_init */
+    const char *name; /* of the search; NULL: all of the model */
+    bool remove;      /* the model's indexes go, all of them */
+} inlay_index_options;
+INLAY_API void inlay_index_options_init(inlay_index_options *options);
+
+typedef struct inlay_index_report {
+    size_t made, kept; /* indexes, one for each chunk of rows */
+    int64_t rows;      /* of those made */
+    uint64_t bytes;
+} inlay_index_report;
+
+/* Makes indexes of the rows of a model's searches: rows in 8 bits with a bound of their error, a quarter of the bytes.
+ * With them Inlay gives the very same answers several times faster; TensorFlow does not see them. Those that are there
+ * and right are kept; edits of rows keep them right from then on. REPORT may be NULL. NOT_FOUND: no such search. */
+INLAY_API inlay_status inlay_index(const char *model, const inlay_index_options *index,
+                                   const inlay_edit_options *options, inlay_index_report *report, inlay_error *error);
 
 /* Stores the float32 tensors KEYS [n] as TO (float16 or bfloat16), rounded to nearest, ties to even; on_change is told
  * by how much that is off. In a model, whatever reads such a variable goes on in float32 behind a Cast.

@@ -1,4 +1,5 @@
 #include "edit/cast/cast.h"
+#include "edit/index/index.h"
 #include "edit/signature.h"
 #include "edit/tensors.h"
 
@@ -45,6 +46,19 @@ inlay_status inlay_edit_signatures(const char *model, const inlay_signature_edit
     inlay_signature_edits_init(&e);
     memcpy(&e, edits, edits->size < sizeof e ? edits->size : sizeof e);
     return edit_signatures(model, &e, &o, error);
+}
+
+void inlay_index_options_init(inlay_index_options *options) {
+    *options = (inlay_index_options){.size = sizeof *options};
+}
+
+inlay_status inlay_index(const char *model, const inlay_index_options *index, const inlay_edit_options *options,
+                         inlay_index_report *report, inlay_error *error) {
+    inlay_edit_options o = own(options);
+    inlay_index_options i;
+    inlay_index_options_init(&i);
+    memcpy(&i, index, index->size < sizeof i ? index->size : sizeof i);
+    return edit_index(model, &i, &o, report, error);
 }
 
 inlay_status inlay_edit_cast(const char *model, const char *const *keys, size_t n, inlay_dtype to,

@@ -10,6 +10,7 @@
 /* clang-format off */
 extern const command
     fuse_command,
+    index_command,
     defuse_command,
     query_command,
     encode_command,
@@ -33,6 +34,7 @@ extern const command
 
 const command *const commands[] = {
     &fuse_command,
+    &index_command,
     &defuse_command,
     &query_command,
     &encode_command,

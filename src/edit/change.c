@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "edit/index/index.h"
 
 #include "format/fingerprint.h"
 #include "format/store.h"
@@ -306,6 +307,8 @@ static inlay_status fill_stage(change *c, inlay_error *err) {
         TRY(write_graph(c, path, FILE_DIRECT, err));
     }
     TRY(write_files(c, err));
+    TRY(index_drop_stale(c->stage.path, err));
+    if (c->finish) TRY(c->finish(c->finish_user, c->stage.path, err));
     if (has_file(c->path, "fingerprint.pb"))
         TRY(fingerprint_write_file(c->stage.path,
                                    c->has_whole_graph ? buffer_bytes(&c->whole_graph) : c->model->message, err));

@@ -25,6 +25,9 @@ typedef struct change {
     json_t *manifest;    /* of the model; NULL: none. Edits change its "collections" */
     splice graph;        /* of model->message; what it takes lives in A */
     buffer objects;      /* the checkpoint's object graph as it will be; no data: as it is */
+    /* Called, unless NULL, when the staged FOLDER has everything but fingerprint and manifest. SavedModels only. */
+    inlay_status (*finish)(void *user, const char *folder, inlay_error *err);
+    void *finish_user;
     arena a;
 
     /* the change's own */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
+#include "format/index_files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -248,7 +249,8 @@ static inlay_status add_files(manifest_job *j, const char *folder, const char *r
         file_info info;
         if (!path || !inside)
             status = fail_memory(err);
-        else if ((status = file_stat(path, false, &info, err)) == INLAY_OK && strcmp(inside, PLACE) != 0)
+        else if ((status = file_stat(path, false, &info, err)) == INLAY_OK && strcmp(inside, PLACE) != 0 &&
+                 strcmp(inside, INDEX_FOLDER) != 0) /* indexes have checksums of their own */
             status = info.is_folder ? add_files(j, path, inside, err) : add_file(j, path, inside, err);
         mem_free(path);
         mem_free(inside);

@@ -55,6 +55,7 @@ static inlay_status open_once(const char *path, const inlay_model_options *given
     if (status == INLAY_OK) status = saved_model_pick(m->saved, options.tag_set, &m->graph_of, err);
     if (status == INLAY_OK) status = import(m, err);
     if (status == INLAY_OK) status = open_session(m, &options, err);
+    if (status == INLAY_OK) status = model_open_indexes(m, err);
     if (status == INLAY_OK) status = model_list_signatures(m, err);
     if (status == INLAY_OK) status = model_initialize(m, err);
     if (status == INLAY_OK)
@@ -84,6 +85,7 @@ void model_close(model *m) {
     model_drop_plans(m);
     graph_free(&m->g);
     graph_library_free(&m->library);
+    model_close_indexes(m);
     session_close(m->session);
     bundle_close(m->variables);
     saved_model_close(m->saved);

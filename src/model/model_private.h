@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "runtime/plan.h"
 #include "runtime/session.h"
+#include "search/index_set.h"
 
 #include <pthread.h>
 
@@ -34,7 +35,10 @@ struct model {
     graph_library library;
     graph g;
     session *session;
-    bundle *variables; /* NULL: none */
+    bundle *variables;  /* NULL: none */
+    index_set *indexes; /* NULL: none */
+    tensor **indexed;   /* [n_indexed] held: what the indexes are of */
+    size_t n_indexed;
     arena memory;
     model_signature_entry *signatures;
     size_t n_signatures;
@@ -64,6 +68,10 @@ void model_drop_plans(model *m);
 /* Runs REQUEST with its tensors, feeds and fetches in its order. LOADING: what cannot run is left out. */
 inlay_status model_run_request(model *m, const model_request *request, tensor *const *feeds, tensor **fetched,
                                const model_run_options *options, bool loading, inlay_error *err);
+
+/* Opens the indexes that the model has and that are of the rows it stores. */
+inlay_status model_open_indexes(model *m, inlay_error *err);
+void model_close_indexes(model *m);
 
 /* Fills m->signatures. */
 inlay_status model_list_signatures(model *m, inlay_error *err);

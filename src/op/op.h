@@ -33,6 +33,7 @@ struct op_host {
     inlay_status (*restore)(op_host *host, bytes prefix, bytes name, bytes slice, tensor **out, inlay_error *err);
     /* File PATH, mapped: an asset of the model, or in the folder that the user allowed; else PERMISSION_DENIED. */
     inlay_status (*open_file)(op_host *host, bytes path, struct file_map **out, inlay_error *err);
+    const struct index_set *indexes; /* of rows that the model stores; NULL: none */
 };
 
 /* At plan time, once a node. */

@@ -1,5 +1,5 @@
 /* A whole search in one node: rows are scanned where they lie, winners kept, scores never held. */
-#include "search/search.h"
+#include "search/index_set.h"
 
 #include "op/families.h"
 
@@ -80,7 +80,8 @@ static inlay_status hold_chunk(op_call *c, size_t i, int64_t *dim, held_rows *he
                                      .count = count,
                                      .first_row = state->first_rows[i],
                                      .type = rows->type,
-                                     .transposed = transposed};
+                                     .transposed = transposed,
+                                     .index = index_set_find(c->host->indexes, rows->data, side ? side->data : NULL)};
     return INLAY_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "edit/fuse/fuse_extractor.h"
 #include "edit/fuse/fuse_manifest.h"
 #include "edit/fuse/fuse_paths.h"
+#include "edit/index/index.h"
 #include "format/fingerprint.h"
 
 #include <stdio.h>
@@ -181,6 +182,13 @@ static inlay_status write_fingerprint(fuse_job *j, inlay_error *err) {
     return wanted ? fingerprint_write_file(j->stage.path, buffer_bytes(&j->graph), err) : INLAY_OK;
 }
 
+static inlay_status write_index(fuse_job *j, inlay_error *err) {
+    progress counted;
+    inlay_index_report ignored = {0};
+    progress_start(&counted, j->o->progress, j->o->progress_user, "indexing rows", (uint64_t)j->data.rows);
+    return index_make(j->stage.path, j->o->name, &counted, &ignored, err);
+}
+
 static inlay_status write_model(fuse_job *j, inlay_error *err) {
     static const char objects_key[] = BUNDLE_OBJECTS_KEY;
     TRY(begin(j, err));
@@ -193,6 +201,7 @@ static inlay_status write_model(fuse_job *j, inlay_error *err) {
     TRY(fuse_data_finish(&j->data, objects ? objects_key : NULL, err));
     TRY(write_fingerprint(j, err));
     TRY(fuse_write_manifest(&j->data, err));
+    if (j->o->index) TRY(write_index(j, err));
     for (size_t i = 0; i < j->sources.count; i++) TRY(shard_check_unchanged(&j->sources.shards[i], err));
     return fuse_check(&j->data, j->o->check_rows, err);
 }

@@ -1,6 +1,7 @@
 #include "edit/rows/rows.h"
 
 #include "base/alloc.h"
+#include "edit/index/index.h"
 #include "edit/rows/rows_edit.h"
 
 #include <inttypes.h>
@@ -67,6 +68,13 @@ static inlay_status run(rows_edit *e, inlay_rows_options *o, inlay_error *err) {
     return INLAY_OK;
 }
 
+static inlay_status index_anew(void *user, const char *folder, inlay_error *err) {
+    rows_edit *e = user;
+    progress nobody = {0};
+    inlay_index_report ignored = {0};
+    return index_make(folder, e->c.name, &nobody, &ignored, err);
+}
+
 inlay_status edit_rows(const char *model, const inlay_rows_options *options, const inlay_edit_options *how,
                        inlay_rows_report *report, inlay_error *err) {
     inlay_rows_options o = *options;
@@ -77,7 +85,13 @@ inlay_status edit_rows(const char *model, const inlay_rows_options *options, con
     arena_init(&e.a, 0);
     inlay_status status = open_all(&e, model, how, err);
     if (status == INLAY_OK) status = run(&e, &o, err);
-    if (status == INLAY_OK) status = change_commit(&c, err);
+    if (status == INLAY_OK) {
+        if (index_is_there(c.path)) { /* by now of chunks that are there no more */
+            c.finish = index_anew;
+            c.finish_user = &e;
+        }
+        status = change_commit(&c, err);
+    }
     change_abandon(&c);
     if (e.has_pass) row_pass_free(&e.pass);
     shard_reader_close(e.reader);

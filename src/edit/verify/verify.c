@@ -97,10 +97,9 @@ static inlay_status verify_model(verify_job *j, const char *folder, inlay_error 
     TRY(verify_manifest(j, err));
     char *prefix = path_join(folder, "variables/variables"), *index = prefix ? bundle_index_path(prefix) : NULL;
     inlay_status status = index ? INLAY_OK : fail_memory(err);
-    if (index && file_exists(index))
-        status = verify_bundle(j, prefix, false, err);
-    else if (status == INLAY_OK)
-        status = verify_data(j, err);
+    bool there = index && file_exists(index);
+    if (status == INLAY_OK) status = there ? verify_bundle(j, prefix, false, err) : verify_data(j, err);
+    if (status == INLAY_OK && there) status = verify_indexes(j, prefix, err);
     mem_free(index);
     mem_free(prefix);
     TRY(status);

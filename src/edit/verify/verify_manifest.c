@@ -3,6 +3,7 @@
 #include "edit/manifest.h"
 #include "edit/verify/crc_search.h"
 #include "edit/verify/verify_parts.h"
+#include "format/index_files.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -243,6 +244,7 @@ static void count_unknown(verify_job *j, const here_list *l) {
     for (size_t i = 0; i < l->count; i++) {
         const here *h = &l->files[i];
         if (h->known || strcmp(h->relative, PLACE) == 0) continue;
+        if (strncmp(h->relative, INDEX_FOLDER "/", sizeof INDEX_FOLDER) == 0) continue; /* these cover themselves */
         if (!is_of_bundle(h->relative)) j->report.uncovered += h->size;
         if (j->manifest)
             findings_add(&j->found, INLAY_FINDING_NOTE, INLAY_CAUSE_UNKNOWN, h->path,

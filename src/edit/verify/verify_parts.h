@@ -103,6 +103,7 @@ inlay_status verify_bundle(verify_job *j, const char *prefix, bool index_alone, 
 
 /* verify_index.c: what is wrong with the index file itself. */
 void verify_index(verify_job *j);
+inlay_status verify_indexes(verify_job *j, const char *prefix, inlay_error *err);
 void verify_blocks(verify_job *j); /* their checksums, once the data is known to fit the entries or not */
 
 /* verify_data.c: sums of all tensors and of the ranges of the manifest; then each that is wrong, with its cause. */

@@ -1,0 +1,62 @@
+#include "search/index_set.h"
+
+#include "base/alloc.h"
+#include "base/map.h"
+
+typedef struct placed {
+    search_index *index;
+    file_map *file;
+    const void *rows, *side;
+} placed;
+
+struct index_set {
+    placed **list; /* each by itself: the map's keys lie in them */
+    size_t count, capacity;
+    map by_rows; /* number in the list, by the address of the rows */
+};
+
+inlay_status index_set_new(index_set **out, inlay_error *err) {
+    *out = mem_zalloc(1, sizeof **out);
+    return *out ? INLAY_OK : fail_memory(err);
+}
+
+void index_set_free(index_set *s) {
+    if (!s) return;
+    for (size_t i = 0; i < s->count; i++) {
+        search_index_close(s->list[i]->index);
+        file_map_release(s->list[i]->file);
+        mem_free(s->list[i]);
+    }
+    map_free(&s->by_rows);
+    mem_free(s->list);
+    mem_free(s);
+}
+
+static bool grow(index_set *s) {
+    if (s->count < s->capacity) return true;
+    size_t capacity = s->capacity ? 2 * s->capacity : 64;
+    placed **list = mem_realloc(s->list, capacity * sizeof *list);
+    if (!list) return false;
+    s->list = list;
+    s->capacity = capacity;
+    return true;
+}
+
+inlay_status index_set_add(index_set *s, search_index *index, file_map *file, const void *rows, const void *side,
+                           inlay_error *err) {
+    placed *p = grow(s) ? mem_zalloc(1, sizeof *p) : NULL;
+    if (!p) {
+        search_index_close(index);
+        file_map_release(file);
+        return fail_memory(err);
+    }
+    *p = (placed){index, file, rows, side};
+    s->list[s->count++] = p;
+    return map_put(&s->by_rows, bytes_make(&p->rows, sizeof p->rows), s->count - 1, err);
+}
+
+const search_index *index_set_find(const index_set *s, const void *rows, const void *side) {
+    uint64_t i;
+    if (!s || !map_get(&s->by_rows, bytes_make(&rows, sizeof rows), &i)) return NULL;
+    return s->list[i]->side == side ? s->list[i]->index : NULL;
+}
