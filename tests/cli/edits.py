@@ -130,6 +130,8 @@ EDITS = [
          {"rows.npy": numbers(3, 16), "more.txt": "a\nb\n\n"}),
     Edit("delete rows", fused(None, True, "--metric", "l2"), "rows", ("--delete", "0:2,5:6,13:14")),
     Edit("bury rows", fused(KERAS, False, "--metric", "dot"), "rows", ("--tombstone", "1:2,8:10")),
+    Edit("index rows", fused(TF1, True), "index", ()),
+    Edit("set indexed rows", fused(TF2, True, "--index"), "rows", ("--set", "3", "rows.npy"), {"rows.npy": numbers(3, 16)}),
     Edit("rename a signature", copy_folder(TF2), "signature", ("--rename", "both=two", "--tags", "serve,new")),
     Edit("cast in tf1", copy_folder(TF1), "cast", ("kernel", "--to", "float16")),
     Edit("cast in a checkpoint", copy_files(OBJECTS, "ckpt-4"), "cast", (SLOT, "--to", "bfloat16")),

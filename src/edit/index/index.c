@@ -16,14 +16,15 @@ static inlay_status open_index(const char *path, file_map **map, search_index **
     return status;
 }
 
-/* Whether the file PATH is an index of what B stores. */
-static bool is_right(const char *path, const bundle *b) {
+/* Whether the file PATH is an index of what B stores; *sided: it was made with side numbers. */
+static bool is_right(const char *path, const bundle *b, bool *sided) {
     file_map *map;
     search_index *index;
     const bundle_entry *rows, *side;
     inlay_error ignored;
     if (open_index(path, &map, &index, &ignored) != INLAY_OK) return false;
     bool right = index_is_of(search_index_about(index), b, &rows, &side);
+    *sided = side != NULL;
     search_index_close(index);
     file_map_release(map);
     return right;
@@ -43,9 +44,10 @@ static inlay_status drop_from(const char *folder, const bundle *b, inlay_error *
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
         char *path = path_join(folder, names.names[i]);
+        bool sided;
         if (!path)
             status = fail_memory(err);
-        else if (!is_right(path, b) && left--)
+        else if (!is_right(path, b, &sided) && left--)
             status = file_remove(path, err);
         mem_free(path);
     }
@@ -120,7 +122,8 @@ static inlay_status make_chunk(const collection *c, size_t chunk, const char *fo
     buffer_free(&relative);
     TRY(status);
     if (!path) return fail_memory(err);
-    if (file_exists(path) && is_right(path, c->bundle)) {
+    bool sided;
+    if (file_exists(path) && is_right(path, c->bundle, &sided) && sided == (c->chunks[chunk].factor != NULL)) {
         report->kept++;
     } else {
         if (file_exists(path)) status = file_remove(path, err);

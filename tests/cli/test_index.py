@@ -1,0 +1,134 @@
+"""Indexes of a model's rows: the same answers, tied to what is stored, kept right by edits, and never in the way."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from conftest import needs
+
+pytestmark = needs("index", "fuse", "query", "rows", "verify")
+
+DIM = 24
+FOLDER = "assets.extra/inlay.index"
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("given")
+    rng = np.random.default_rng(11)
+    rows = rng.standard_normal((3000, DIM)).astype(np.float32)
+    rows[2000] = rows[7]  # ties
+    rows[5] = 0
+    for i, part in enumerate(np.split(rows, [1000, 1100])):
+        np.save(folder / f"{i}.npy", part)
+    np.save(folder / "queries.npy", np.vstack([rows[7], rng.standard_normal((40, DIM))]).astype(np.float32))
+    return folder
+
+
+def fuse(inlay, given, model, *flags):
+    sources = [given / f"{i}.npy" for i in range(3)]
+    inlay.ok("fuse", "--embeddings", *sources, "--chunk", 50000, "--shards", "copy", "-o", model, *flags)
+    return model
+
+
+def answers(inlay, model, given, *flags):
+    return inlay.ok("query", model, "--inputs", f"query={given / 'queries.npy'}", "--k", 20, "--json", *flags)
+
+
+def indexes(model):
+    folder = model / FOLDER
+    return {entry.name: entry.inode() for entry in os.scandir(folder)} if folder.exists() else {}
+
+
+def unindexed(inlay, model, scratch):
+    """The same model without indexes."""
+    inlay.ok("index", model, "--remove", "-o", scratch)
+    assert not (scratch / "assets.extra/inlay.index").exists()
+    return scratch
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+def test_answers_are_the_same(inlay, given, metric, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model", "--metric", metric)
+    before = answers(inlay, model, given)
+    inlay.ok("index", model)
+    assert len(indexes(model)) > 5
+    assert answers(inlay, model, given) == before
+    assert "sound" in inlay.ok("verify", model)
+    assert indexes(fuse(inlay, given, tmp_path / "at once", "--metric", metric, "--index")).keys() == indexes(model).keys()
+    assert answers(inlay, tmp_path / "at once", given) == before
+
+
+def test_what_is_right_is_kept(inlay, given, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model", "--index")
+    before = indexes(model)
+    inlay.ok("index", model)
+    assert indexes(model) == before
+    inlay.ok("index", model, "--remove")
+    assert indexes(model) == {}
+    inlay.fails("index", model, "--remove", saying="has no indexes")
+    inlay.ok("index", model, "--dry-run")
+    assert indexes(model) == {}
+
+
+EDITS = {"set": ("--set", 1500, "rows.npy"), "append": ("--append", "rows.npy"), "delete": ("--delete", "3:9,1050:1060"),
+         "tombstone": ("--tombstone", "7:8,2999:3000")}
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+@pytest.mark.parametrize("edit", EDITS)
+def test_edits_of_rows_keep_indexes_right(inlay, given, edit, metric, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model", "--metric", metric, "--index")
+    before = indexes(model)
+    np.save(tmp_path / "rows.npy", np.random.default_rng(1).standard_normal((5, DIM)).astype(np.float32))
+    inlay.ok("rows", model, *EDITS[edit], cwd=tmp_path)
+    after = indexes(model)
+    stored = [t["key"] for t in json.loads(inlay.ok("tensors", model, "--json")) if "rows_" in t["key"]]
+    assert len(after) == len(stored)
+    kept = [name for name in after if before.get(name) == after[name]]
+    assert 0 < len(kept) < len(after)  # chunks that were not touched
+    done = inlay("query", model, "--inputs", f"query={given / 'queries.npy'}", "--k", 20, "--json")
+    assert done.stderr == ""
+    assert done.stdout == answers(inlay, unindexed(inlay, model, tmp_path / "plain"), given)
+    assert "sound" in inlay.ok("verify", model)
+
+
+def test_an_index_of_other_rows_is_not_used(inlay, given, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model", "--index")
+    other = fuse(inlay, given, tmp_path / "other", "--metric", "cosine")
+    np.save(tmp_path / "rows.npy", np.ones((1, DIM), np.float32))
+    inlay.ok("rows", other, "--set", 0, tmp_path / "rows.npy")
+    shutil.copytree(model / FOLDER, other / FOLDER)  # as a program would that copies assets.extra/ and changes rows
+    done = inlay("query", other, "--inputs", f"query={given / 'queries.npy'}", "--k", 20, "--json")
+    assert done.returncode == 0 and "made from other rows and are not used" in done.stderr and done.stderr.count("\n") == 1
+    assert done.stdout == answers(inlay, unindexed(inlay, other, tmp_path / "plain"), given)
+    assert "made from other rows" in inlay.ok("verify", other)
+    inlay.ok("index", other)
+    assert inlay("query", other, "--inputs", f"query={given / 'queries.npy'}", "--json").stderr == ""
+
+
+@pytest.mark.parametrize("at", [3, 40, 600, -1])
+def test_damage_is_found_and_passed_over(inlay, given, at, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model", "--index")
+    path = sorted((model / FOLDER).iterdir())[0]
+    data = bytearray(path.read_bytes())
+    data[at] ^= 16
+    path.write_bytes(data)
+    done = inlay("verify", model)
+    assert done.returncode == 1 and path.name in done.stdout, (done.stdout, done.stderr)
+    assert inlay("query", model, "--inputs", f"query={given / 'queries.npy'}").returncode == 0
+    path.write_bytes(data[:100])
+    assert inlay("verify", model).returncode == 1
+    done = inlay("query", model, "--inputs", f"query={given / 'queries.npy'}", "--k", 20, "--json")
+    assert "an index is not used" in done.stderr
+    assert done.stdout == answers(inlay, unindexed(inlay, model, tmp_path / "plain"), given)
+
+
+def test_what_cannot_be_indexed_is_said(inlay, given, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model")
+    inlay.fails("index", model, "--name", "articles", saying="articles")
+    inlay.fails("index", given / "0.npy", saying="0.npy")
+    inlay.fails("index", tmp_path / "nothing", saying="nothing")
