@@ -127,6 +127,21 @@ def test_damage_is_found_and_passed_over(inlay, given, at, tmp_path):
     assert done.stdout == answers(inlay, unindexed(inlay, model, tmp_path / "plain"), given)
 
 
+def test_merged_and_fused_again(inlay, given, tmp_path):
+    """A merged model is indexed when its first part is; a second collection has its own --index."""
+    model = fuse(inlay, given, tmp_path / "model", "--index")
+    other = fuse(inlay, given, tmp_path / "other")
+    inlay.ok("merge", model, other, "-o", tmp_path / "merged")
+    assert len(indexes(tmp_path / "merged")) == 2 * len(indexes(model))
+    assert answers(inlay, tmp_path / "merged", given) == answers(
+        inlay, unindexed(inlay, tmp_path / "merged", tmp_path / "plain"), given)
+    inlay.ok("fuse", model, "--embeddings", given / "0.npy", "--name", "more", "-o", tmp_path / "both")
+    assert indexes(tmp_path / "both").keys() == indexes(model).keys()
+    inlay.ok("index", tmp_path / "both", "--name", "more")
+    assert len(indexes(tmp_path / "both")) > len(indexes(model))
+    assert "sound" in inlay.ok("verify", tmp_path / "both")
+
+
 def test_what_cannot_be_indexed_is_said(inlay, given, tmp_path):
     model = fuse(inlay, given, tmp_path / "model")
     inlay.fails("index", model, "--name", "articles", saying="articles")

@@ -1,6 +1,7 @@
 /* Fused models with the same extractor as one: rows of the same collection one behind the other, other collections side
  * by side. Data files are taken over whole, so that nothing but labels is copied. */
 #include "edit/convert/merge.h"
+#include "edit/index/index.h"
 
 #include "base/alloc.h"
 #include "edit/rows/rows_edit.h"
@@ -455,6 +456,7 @@ inlay_status merge_models(const inlay_merge_options *options, inlay_merge_report
     TRY_TO(done, change_begin(options->sources[0], &how, &needs, &m.change, err));
     status = place_files(&m, err);
     if (status == INLAY_OK) status = merge_all(&m, err);
+    if (status == INLAY_OK && index_is_there(m.change.path)) m.change.finish = index_missing;
     if (status == INLAY_OK) status = change_commit(&m.change, err);
     change_abandon(&m.change);
     if (status == INLAY_OK) fill_report(&m);

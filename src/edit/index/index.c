@@ -179,6 +179,13 @@ inlay_status index_make(const char *folder, const char *name, progress *progress
     return status;
 }
 
+inlay_status index_missing(void *unused, const char *folder, inlay_error *err) {
+    (void)unused;
+    progress nobody = {0};
+    inlay_index_report ignored = {0};
+    return index_make(folder, NULL, &nobody, &ignored, err);
+}
+
 inlay_status index_count_rows(const char *folder, const char *name, uint64_t *rows, inlay_error *err) {
     *rows = 0;
     const char **names = &name;

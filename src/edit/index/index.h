@@ -14,6 +14,9 @@ inlay_status edit_index(const char *model, const inlay_index_options *options, c
 inlay_status index_make(const char *folder, const char *name, progress *progress, inlay_index_report *report,
                         inlay_error *err);
 
+/* For changes of rows: the same for all searches, as their last step. */
+inlay_status index_missing(void *unused, const char *folder, inlay_error *err);
+
 /* Rows of that search. */
 inlay_status index_count_rows(const char *folder, const char *name, uint64_t *rows, inlay_error *err);
 

@@ -68,13 +68,6 @@ static inlay_status run(rows_edit *e, inlay_rows_options *o, inlay_error *err) {
     return INLAY_OK;
 }
 
-static inlay_status index_anew(void *user, const char *folder, inlay_error *err) {
-    rows_edit *e = user;
-    progress nobody = {0};
-    inlay_index_report ignored = {0};
-    return index_make(folder, e->c.name, &nobody, &ignored, err);
-}
-
 inlay_status edit_rows(const char *model, const inlay_rows_options *options, const inlay_edit_options *how,
                        inlay_rows_report *report, inlay_error *err) {
     inlay_rows_options o = *options;
@@ -86,10 +79,7 @@ inlay_status edit_rows(const char *model, const inlay_rows_options *options, con
     inlay_status status = open_all(&e, model, how, err);
     if (status == INLAY_OK) status = run(&e, &o, err);
     if (status == INLAY_OK) {
-        if (index_is_there(c.path)) { /* by now of chunks that are there no more */
-            c.finish = index_anew;
-            c.finish_user = &e;
-        }
+        if (index_is_there(c.path)) c.finish = index_missing;
         status = change_commit(&c, err);
     }
     change_abandon(&c);
