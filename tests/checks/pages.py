@@ -16,7 +16,7 @@ PAGES = {
     "npy": "npy", "npz": "npz", "vectors": "vectors", "sstable": "sstable", "saved_model": "saved_model",
     "shards": None, "shards_open": None, "tensor_proto": None, "store": None,
 }
-ALSO = {"fused_model", "manifest"}  # what src/edit/ writes
+ALSO = {"fused_model", "manifest", "index"}  # what src/edit/ and src/search/ write
 HEX = re.compile(r"\b(?:[0-9a-f]{2,4} ){5,}", re.I)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
 

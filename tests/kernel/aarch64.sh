@@ -12,11 +12,13 @@ done
 mkdir -p "$out"
 flags=(-std=c11 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -fno-math-errno -ffp-contract=off
        -Iinclude -Isrc -Itests -Itests/kernel/plain)
-sources=(src/base/{alloc,cpu,error,pool}.c src/tensor/dtype.c src/search/*.c src/kernel/scan/{scan,top,scan_neon}.c)
+sources=(src/base/{alloc,buffer,bytes,cpu,crc32c,error,fault,file_folder,file_leftovers,file_map,file_write,log,pool}.c src/tensor/dtype.c
+         src/search/*.c src/kernel/scan/{scan,top,scan_neon}.c src/kernel/quant/quant{,_encode,_neon}.c)
 passed=0 failed=0
-for test in tests/kernel/test_scan.c tests/unit/test_search.c; do
+"$cc" "${flags[@]}" -march=armv8.2-a+dotprod -c -o "$out/quant_dotprod.o" src/kernel/quant/quant_dotprod.c
+for test in tests/kernel/test_{scan,quant}.c tests/unit/test_{search,index,index_file}.c; do
   program=$out/$(basename "$test" .c)
-  "$cc" "${flags[@]}" -static -pthread -o "$program" "$test" "${sources[@]}" -lm
+  "$cc" "${flags[@]}" -static -pthread -o "$program" "$test" "${sources[@]}" "$out/quant_dotprod.o" -lm
   echo "== $(basename "$program")"
   code=0
   qemu-aarch64 "$program" >"$out/run" 2>&1 || code=$?

@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/num.h"
 #include "base/pool.h"
+#include "kernel/quant/quant.h"
 #include "search/search_index.h"
 
 #include <inttypes.h>
@@ -53,7 +54,8 @@ typedef enum fill {
     TINY,       /* denormal numbers */
     WILD,       /* some elements are not finite */
     ZEROS,
-    FILLS
+    FILLS,
+    ROUNDED /* for rounding_alone_decides */
 } fill;
 
 typedef struct plan {
@@ -86,6 +88,17 @@ static double store(uint8_t *p, dtype type, double value) {
     }
 }
 
+/* Whole numbers up to 127, the largest of each row, so that codes hold them without error. Ten rows stand out. Their
+ * products with 1979 have one sum; adding them one by one in eight lanes, those of even rows are mostly rounded down,
+ * those of odd ones up, and by that even rows score less although 8000 is added to them. */
+static double rounded(int64_t row, int64_t j) {
+    bool stands_out = row < 10, even = row % 2 == 0, second = j / 8 % 2;
+    if (j < 3) return (double[]){0, stands_out && even ? 8 : 0, 127}[j];
+    if (j >= 8 && j < 11) return 65;
+    if (!stands_out) return 20;
+    return even ? (second ? 22 : 108) : (second ? 53 : 77);
+}
+
 /* Element J of row ROW; the row's own numbers are drawn when J is 0. */
 static double element(const plan *p, int64_t row, int64_t j) {
     static double own;
@@ -106,6 +119,7 @@ static double element(const plan *p, int64_t row, int64_t j) {
     case TINY: return gaussian() * 1e-40;
     case WILD: return j == place && own > 0.97 ? (double[]){NAN, INFINITY, -INFINITY}[below(3)] : gaussian();
     case ZEROS: return own > 0 ? 0 : gaussian();
+    case ROUNDED: return rounded(row, j);
     default: return gaussian();
     }
 }
@@ -283,6 +297,58 @@ static void many_rows_of_every_sort_are_answered_alike(void **state) {
         }
 }
 
+/* Codes hold these rows and this query without error, so that only the bound's terms for the rounding of float32 sums
+ * keep the winners. */
+static void rounding_alone_decides(void **state) {
+    (void)state;
+    enum { DIM = 8 * 1024 };
+    int most = quant_kernels_best()->query_max;
+    static float query[DIM];
+    for (int j = 0; j < DIM; j++) query[j] = j == 0 ? (float)(2 * most * (most + 1)) : j == 1 ? 1000 : 1979;
+    plan p = {.metric = SEARCH_DOT,
+              .dim = DIM,
+              .n_chunks = 1,
+              .counts = {1500},
+              .types = {INLAY_FLOAT32},
+              .indexed = {true},
+              .no_side = true,
+              .fill = ROUNDED};
+    world w;
+    make_world(&w, &p);
+    compare(&w, query, 1, 3);
+    free_world(&w);
+}
+
+static void wide_rows_are_answered_alike(void **state) {
+    (void)state;
+    seed = 0xa4093822299f31d0;
+    for (int type = 0; type < 4; type++) {
+        plan p = {.metric = (search_metric)(type % 3),
+                  .dim = 8191 + type,
+                  .n_chunks = 1,
+                  .counts = {300},
+                  .types = {row_types[type]},
+                  .transposed = {type == 3},
+                  .indexed = {true}};
+        check_plan(&p, 1, 3);
+        check_plan(&p, 7, 3);
+    }
+}
+
+static void thousands_of_queries_are_answered_alike(void **state) {
+    (void)state;
+    seed = 0x452821e638d01377;
+    plan p = {.metric = SEARCH_COSINE,
+              .dim = 12,
+              .n_chunks = 2,
+              .counts = {3000, 500},
+              .types = {INLAY_FLOAT32, INLAY_FLOAT16},
+              .indexed = {true, false},
+              .dead = 5};
+    check_plan(&p, 3000, 10);
+    check_plan(&p, 30, 400);
+}
+
 static int make_folder(void **state) {
     (void)state;
     return scratch_make((void **)&folder);
@@ -296,6 +362,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_without_an_index),
         cmocka_unit_test(many_rows_of_every_sort_are_answered_alike),
+        cmocka_unit_test(rounding_alone_decides),
+        cmocka_unit_test(wide_rows_are_answered_alike),
+        cmocka_unit_test(thousands_of_queries_are_answered_alike),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -61,6 +61,12 @@ void quant_kernels_init(quant_kernels *k, unsigned flags) {
     (void)flags;
 #if defined(__x86_64__)
     if (flags & CPU_AVX2) quant_kernels_avx2(k);
+    if (flags & CPU_AVX_VNNI) quant_kernels_avxvnni(k);
+    if (flags & CPU_AVX512_VNNI) quant_kernels_vnni(k);
+    if (flags & CPU_AMX_INT8) quant_kernels_amx(k);
+#elif defined(__aarch64__)
+    if (flags & CPU_NEON) quant_kernels_neon(k);
+    if (flags & CPU_NEON_DOT) quant_kernels_dotprod(k);
 #endif
 }
 

@@ -34,21 +34,26 @@ static inline _Noreturn void _fail(const char *file, int line) {
         }                                                      \
     } while (0)
 #define assert_false(condition) assert_true(!(condition))
+#define assert_null(pointer) assert_true((pointer) == NULL)
 #define assert_non_null(pointer) assert_true((pointer) != NULL)
 #define assert_int_equal(a, b) assert_true((long long)(a) == (long long)(b))
 #define assert_in_range(value, low, high) assert_true((value) >= (low) && (value) <= (high))
 
-static inline int plain_run(const struct CMUnitTest *tests, size_t n) {
+static inline int plain_run(const struct CMUnitTest *tests, size_t n, int (*setup)(void **), int (*teardown)(void **)) {
     static int failed;
-    for (size_t i = 0; i < n; i++) {
+    static void *state;
+    static size_t i;
+    if (setup && setup(&state) != 0) return 1;
+    for (i = 0; i < n; i++) {
         int how = setjmp(plain_failed);
-        if (how == 0) tests[i].run(NULL);
+        if (how == 0) tests[i].run(&state);
         printf("%s %s\n", how == 0 ? "ok" : how == 2 ? "skipped" : "FAILED", tests[i].name);
         failed += how == 1;
         fflush(stdout);
     }
-    return failed;
+    return failed + (teardown && teardown(&state) != 0);
 }
-#define cmocka_run_group_tests(tests, setup, teardown) plain_run(tests, sizeof(tests) / sizeof *(tests))
+#define cmocka_run_group_tests(tests, setup, teardown) \
+    plain_run(tests, sizeof(tests) / sizeof *(tests), setup, teardown)
 
 #endif
