@@ -261,17 +261,50 @@ static inlay_status add_files(manifest_job *j, const char *folder, const char *r
 
 /* ---- the whole */
 
-/* jansson overlooks some allocations that fail and loses characters then: two readings must agree. */
+/* No token of TEXT is longer: the longest run without a quotation mark. */
+static size_t longest_token(bytes text) {
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        bool ends = text.data[i] == '"' && (i == 0 || text.data[i - 1] != '\\');
+        run = ends ? 0 : run + 1;
+        if (run > longest) longest = run;
+    }
+    return longest;
+}
+
+/* [PAD, TEXT], PAD being a string of *pad characters. */
+static void put_padded(bytes text, size_t *pad, buffer *out) {
+    size_t longest = longest_token(text);
+    for (*pad = 24; *pad < longest + 8;) *pad *= 2; /* 3 * 2^n */
+    buffer_append_text(out, "[\"");
+    for (size_t i = 0; i < *pad; i++) buffer_append(out, "-", 1);
+    buffer_append_text(out, "\",");
+    buffer_append_bytes(out, text);
+    buffer_append_text(out, "]");
+}
+
+static json_t *load(const buffer *text) {
+    return json_loadb((const char *)text->data, text->size, JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* jansson overlooks that its buffer cannot grow while it reads a token, and loses characters; losing the last quotation
+ * mark, it writes beyond its memory. So the first thing it reads is a string longer than any token, whose end is far
+ * from the powers of two at which the buffer grows: when that comes out whole, nothing behind it makes the buffer grow.
+ * What cannot be read at all may also be for want of memory: then it can be, the second time. */
 static inlay_status parse(bytes text, json_t **root, inlay_error *err) {
-    json_error_t reason;
-    *root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &reason);
-    json_t *again = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &reason);
-    bool agree = *root ? again && json_equal(*root, again) : !again;
+    size_t pad;
+    buffer padded = {0};
+    put_padded(text, &pad, &padded);
+    inlay_status status = buffer_check(&padded, err);
+    json_t *both = status == INLAY_OK ? load(&padded) : NULL, *again = both || padded.failed ? NULL : load(&padded);
+    if (again || (both && json_string_length(json_array_get(both, 0)) != pad))
+        status = fail_memory(err);
+    else if (both && json_array_size(both) == 2)
+        *root = json_incref(json_array_get(both, 1));
     json_decref(again);
-    if (agree) return INLAY_OK;
-    json_decref(*root);
-    *root = NULL;
-    return fail_memory(err);
+    json_decref(both);
+    buffer_free(&padded);
+    return status;
 }
 
 inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err) {
