@@ -89,10 +89,13 @@ def test_fuse(tmp_path, kind):
                             "--shards", "copy"], tmp_path, check, lambda: shutil.rmtree(target, ignore_errors=True))
 
 
-@needs("query", "show")
+@needs("query", "show", "index")
+@pytest.mark.parametrize("indexed", [False, True], ids=["plain", "indexed"])
 @pytest.mark.parametrize("args", [["show"], ["query", "--inputs", "query=query.npy", "--json"]], ids=lambda a: a[0])
-def test_reading_a_model(tmp_path, model, args):
+def test_reading_a_model(inlay, tmp_path, model, args, indexed):
     seen = []
+    if indexed:
+        inlay.ok("index", model)
 
     def check(done, number):
         if done.returncode == 0:
@@ -129,8 +132,9 @@ def test_stored_tensors(inlay, tmp_path, source, output):
 
 @needs("verify", "repair")
 @pytest.mark.parametrize("broken", [False, True], ids=["sound", "damaged"])
-def test_verify(tmp_path, model, broken):
+def test_verify(inlay, tmp_path, model, broken):
     """That memory is out is never taken for damage, nor damage overlooked."""
+    inlay.ok("index", model)
     data = model / "variables/variables.data-00001-of-00003"
     if broken:
         data.write_bytes(data.read_bytes()[:140] + b"?" + data.read_bytes()[141:])
@@ -146,7 +150,8 @@ def test_verify(tmp_path, model, broken):
 
 ROW_EDITS = {"set": ("rows", "--set", "1", "given.npy"), "append": ("rows", "--append", "given.npy", "--labels", "given.txt"),
              "delete": ("rows", "--delete", "0:1,3:4"), "tombstone": ("rows", "--tombstone", "2:5"), "defuse": ("defuse",),
-             "merge": ("merge", "model")}
+             "merge": ("merge", "model"), "index": ("index",), "set indexed": ("rows", "--set", "1", "given.npy")}
+INDEXED = ("set indexed", "merge")
 UNLIKE = ("fingerprint.pb", "assets.extra/inlay.json")
 
 
@@ -162,7 +167,7 @@ def test_edits_of_rows(inlay, tmp_path, edit, kind):
     (tmp_path / "given.txt").write_text("a\nb\n", encoding="utf-8")
     (tmp_path / "labels.txt").write_text("one\ntwo\nthree\nvier\nf\u00fcnf\n\nseven\n", encoding="utf-8")
     inlay.ok("fuse", *EXTRACTORS[kind], "--embeddings", tmp_path / "shards", "--labels", tmp_path / "labels.txt", "--chunk",
-             128, "-o", tmp_path / "model")
+             128, "-o", tmp_path / "model", *(["--index"] if edit in INDEXED else []))
     before, target, wanted = tree(tmp_path / "model"), tmp_path / "out", []
 
     def check(done, number):

@@ -7,27 +7,25 @@
 
 /* ---- files that are there */
 
-static inlay_status open_index(const char *path, file_map **map, search_index **out, inlay_error *err) {
-    TRY(file_map_open(path, false, map, err));
-    inlay_status status = search_index_open(file_map_bytes(*map), (*map)->path, out, err);
-    if (status == INLAY_OK) return INLAY_OK;
-    file_map_release(*map);
-    *map = NULL;
-    return status;
-}
+/* Whether the file PATH is an index of what B stores, and whether it was made with side numbers. */
+typedef struct verdict {
+    bool right, sided;
+} verdict;
 
-/* Whether the file PATH is an index of what B stores; *sided: it was made with side numbers. */
-static bool is_right(const char *path, const bundle *b, bool *sided) {
-    file_map *map;
-    search_index *index;
+/* A file that cannot be read is not right; that memory is out says nothing. */
+static inlay_status judge(const char *path, const bundle *b, verdict *out, inlay_error *err) {
+    file_map *map = NULL;
+    search_index *index = NULL;
     const bundle_entry *rows, *side;
-    inlay_error ignored;
-    if (open_index(path, &map, &index, &ignored) != INLAY_OK) return false;
-    bool right = index_is_of(search_index_about(index), b, &rows, &side);
-    *sided = side != NULL;
+    inlay_error what;
+    *out = (verdict){0};
+    inlay_status status = file_map_open(path, false, &map, &what);
+    if (status == INLAY_OK) status = search_index_open(file_map_bytes(map), map->path, &index, &what);
+    if (status == INLAY_OK) out->right = index_is_of(search_index_about(index), b, &rows, &side);
+    if (status == INLAY_OK) out->sided = side != NULL;
     search_index_close(index);
     file_map_release(map);
-    return right;
+    return status == INLAY_RESOURCE_EXHAUSTED ? fail_memory(err) : INLAY_OK;
 }
 
 bool index_is_there(const char *folder) {
@@ -44,11 +42,12 @@ static inlay_status drop_from(const char *folder, const bundle *b, inlay_error *
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
         char *path = path_join(folder, names.names[i]);
-        bool sided;
-        if (!path)
-            status = fail_memory(err);
-        else if (!is_right(path, b, &sided) && left--)
+        verdict found;
+        status = path ? judge(path, b, &found, err) : fail_memory(err);
+        if (status == INLAY_OK && !found.right) {
             status = file_remove(path, err);
+            left--;
+        }
         mem_free(path);
     }
     if (status == INLAY_OK && left == 0) status = file_remove_tree(folder, err);
@@ -122,11 +121,13 @@ static inlay_status make_chunk(const collection *c, size_t chunk, const char *fo
     buffer_free(&relative);
     TRY(status);
     if (!path) return fail_memory(err);
-    bool sided;
-    if (file_exists(path) && is_right(path, c->bundle, &sided) && sided == (c->chunks[chunk].factor != NULL)) {
+    bool there = file_exists(path);
+    verdict found = {0};
+    if (there) status = judge(path, c->bundle, &found, err);
+    if (status == INLAY_OK && found.right && found.sided == (c->chunks[chunk].factor != NULL)) {
         report->kept++;
     } else {
-        if (file_exists(path)) status = file_remove(path, err);
+        if (status == INLAY_OK && there) status = file_remove(path, err);
         if (status == INLAY_OK) status = write_index(c, chunk, path, progress, report, err);
     }
     mem_free(path);

@@ -12,7 +12,9 @@ static void check_index(verify_job *j, const char *path, const bundle *b) {
     if (status == INLAY_OK) status = search_index_open(file_map_bytes(map), path, &index, &what);
     if (status == INLAY_OK && !j->o->fast) status = search_index_check(index, NULL, &what);
     if (status == INLAY_OK) j->report.bytes += j->o->fast ? 0 : map->size;
-    if (status != INLAY_OK)
+    if (status == INLAY_RESOURCE_EXHAUSTED)
+        j->found.failed = true;
+    else if (status != INLAY_OK)
         findings_add_error(&j->found, path, &what);
     else if (!index_is_of(search_index_about(index), b, &rows, &side))
         findings_add(&j->found, INLAY_FINDING_WARNING, INLAY_CAUSE_UNKNOWN, path,
@@ -21,21 +23,27 @@ static void check_index(verify_job *j, const char *path, const bundle *b) {
     file_map_release(map);
 }
 
-inlay_status verify_indexes(verify_job *j, const char *prefix, inlay_error *err) {
-    char *folder = path_join(j->folder, INDEX_FOLDER);
+/* What is wrong with the bundle or the folder is told elsewhere. */
+static inlay_status check_all(verify_job *j, const char *folder, const char *prefix, inlay_error *err) {
     bundle *b = NULL;
     file_names names = {0};
-    inlay_error ignored; /* what is wrong with the bundle or the folder is told elsewhere */
-    if (!folder) return fail_memory(err);
-    if (file_exists(folder) && bundle_open(prefix, false, &b, &ignored) == INLAY_OK &&
-        file_list(folder, &names, &ignored) == INLAY_OK)
-        for (size_t i = 0; i < names.count; i++) {
-            const char *path = arena_format(&j->a, "%s/%s", folder, names.names[i]);
-            if (path) check_index(j, path, b);
-            j->found.failed |= !path;
-        }
+    inlay_error what;
+    inlay_status status = bundle_open(prefix, false, &b, &what);
+    if (status == INLAY_OK) status = file_list(folder, &names, &what);
+    for (size_t i = 0; status == INLAY_OK && i < names.count; i++) {
+        const char *path = arena_format(&j->a, "%s/%s", folder, names.names[i]);
+        if (path) check_index(j, path, b);
+        j->found.failed |= !path;
+    }
     file_names_free(&names);
     bundle_close(b);
+    return status == INLAY_RESOURCE_EXHAUSTED ? fail_memory(err) : INLAY_OK;
+}
+
+inlay_status verify_indexes(verify_job *j, const char *prefix, inlay_error *err) {
+    char *folder = path_join(j->folder, INDEX_FOLDER);
+    if (!folder) return fail_memory(err);
+    inlay_status status = file_exists(folder) ? check_all(j, folder, prefix, err) : INLAY_OK;
     mem_free(folder);
-    return INLAY_OK;
+    return status;
 }
