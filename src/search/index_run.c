@@ -11,7 +11,9 @@ enum {
     HEAPS_BYTES = 8 << 20,   /* of winners of all threads, unless one query needs more */
     QUERIES_BYTES = 6 << 20, /* of prepared queries, unless one query needs more */
     TASK_BYTES = 2 << 20,    /* of codes that a thread takes at a time */
-    MOST_SHARE = 8,          /* of the rows: for more winners the scan is as fast */
+    MOST_SHARE = 8,          /* winners are at most this share of rows, */
+    MOST_BATCH_SHARE = 1024, /* and in a batch, when they are more than MANY, this one */
+    MANY = 64,
     LINE = 64
 };
 
@@ -54,6 +56,13 @@ static size_t group_size(const index_run *s) {
     size_t group = min_size(HEAPS_BYTES / heaps, QUERIES_BYTES / max_size(bytes, 1));
     if (group > QUANT_TILE_MAX) group = group / QUANT_TILE_MAX * QUANT_TILE_MAX;
     return min_size(max_size(group, 1), s->ask->n);
+}
+
+/* Whether so many rows survive that the scan is as fast. In a batch it is compared with arithmetic, not with memory;
+ * what survives on the way to the best k is several times k for each thread. */
+static bool asks_too_many(const index_run *s) {
+    if (s->k > s->total_rows / MOST_SHARE) return true;
+    return s->ask->n > s->quant->few_queries && s->k > MANY && s->k > s->total_rows / s->threads / MOST_BATCH_SHARE;
 }
 
 static bool allocate_worker(const index_run *s, index_worker *w) {
@@ -210,7 +219,7 @@ inlay_status search_by_index(const search_view *view, const search_ask *ask, inl
     search_chunk *rest = mem_array(view->n_chunks, sizeof *rest);
     if (!s.sources || !rest) TRY_TO(done, fail_memory(err));
     split_view(&s, rest);
-    if (s.k > s.total_rows / MOST_SHARE) {
+    if (asks_too_many(&s)) {
         status = search_scan(view, ask, err);
         goto done;
     }

@@ -28,8 +28,9 @@ typedef struct search_index_info {
  * INVALID_ARGUMENT when there are more dimensions than an index can have. */
 inlay_status search_index_size(int64_t rows, int64_t dim, size_t key_size, uint64_t *out, inlay_error *err);
 
-/* Appends the index of CHUNK's rows to OUT, which is empty. One pass on all threads; memory: some MiB a thread. The
- * same bytes on every machine. PROGRESS (may be NULL) counts rows; it may say to stop (CANCELLED). */
+/* Appends the index of CHUNK's rows to OUT, which is empty. One pass on all threads; memory: codes of 8192 rows a
+ * thread, at most 256 MiB unless 2048 rows take more. The same bytes on every machine. PROGRESS (may be NULL) counts
+ * rows; it may say to stop (CANCELLED). */
 inlay_status search_index_build(const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
                                 file_writer *out, struct progress *progress, inlay_error *err);
 
