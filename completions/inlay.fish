@@ -11,6 +11,7 @@ complete -c inlay -n '__fish_seen_subcommand_from fuse' -l input -r -d 'an input
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l output -r -d 'the vector of a frozen graph'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l name -r -d 'the signature to make; another name fuses a second collection (default search)'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l k -r -d 'how many rows are answered when a query does not say (default 10)'
+complete -c inlay -n '__fish_seen_subcommand_from fuse' -l with -r -d 'signatures to make beside the search: similar answers the neighbours of rows, lookup their vectors, labels or ids; both are asked with row numbers (NAME_similar, NAME_lookup where NAME is not search)'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l default -d 'make the search serving_default; the old one stays as features'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l shards -r -f -a 'auto reflink link move copy' -d 'how the rows get into the model: auto is reflink, else hard link, else copy (default auto)'
 complete -c inlay -n '__fish_seen_subcommand_from fuse' -l chunk -r -d 'rows are declared in chunks of about this size (default 64MiB, more for large models)'
