@@ -55,7 +55,7 @@ def check_every_allocation(args, scratch, check, prepare=lambda: None, failed=1,
 @pytest.fixture
 def model(inlay, tmp_path, shards):
     inlay.ok("fuse", "--embeddings", shards, "--labels", tmp_path / "labels.txt", "-o", tmp_path / "made",
-             "--shards", "copy")
+             "--with", "similar,lookup", "--shards", "copy")
     return tmp_path / "made"
 
 
@@ -85,12 +85,16 @@ def test_fuse(tmp_path, kind):
         left = [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
         assert not left, f"allocation {number} left {left}"
 
+    parts = "similar" if kind == "tf1" else "similar,lookup"  # tf1 has a signature lookup
     check_every_allocation(["fuse", *EXTRACTORS[kind], "--embeddings", tmp_path / "shards", "--labels", tmp_path / "labels.txt", "-o", target,
-                            "--shards", "copy"], tmp_path, check, lambda: shutil.rmtree(target, ignore_errors=True))
+                            "--with", parts, "--shards", "copy"], tmp_path, check,
+                           lambda: shutil.rmtree(target, ignore_errors=True))
 
 
 @needs("query", "show")
-@pytest.mark.parametrize("args", [["show"], ["query", "--inputs", "query=query.npy", "--json"]], ids=lambda a: a[0])
+@pytest.mark.parametrize("args", [["show"], ["query", "--inputs", "query=query.npy", "--json"],
+                                  ["query", "--similar", "3,1", "--json"], ["query", "--lookup", "3,1", "--json"]],
+                         ids=lambda args: "-".join(args[:2]))
 def test_reading_a_model(tmp_path, model, args):
     seen = []
 
