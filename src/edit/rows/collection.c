@@ -110,8 +110,16 @@ static inlay_status called_name(const collection *c, bytes call, arena *a, const
     TRY(wire_find(f, 10, c->model->file, &func, &found, err));
     if (found) TRY(wire_find(func.data, 1, c->model->file, &name, &found, err));
     if (!found || name.type != WIRE_BYTES)
-        return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "a node %s/call calls no function", c->prefix);
+        return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "a node call of %s calls no function", c->prefix);
     return (*out = arena_copy(a, name.data)) ? INLAY_OK : fail_memory(err);
+}
+
+/* Whether fuse gave FUNCTION its name: what goes with the collection must be its own. */
+static bool is_made_for(const collection *c, const char *function) {
+    static const char start[] = "__inference_";
+    size_t n = strlen(c->prefix);
+    return strncmp(function, start, sizeof start - 1) == 0 && strncmp(function + sizeof start - 1, c->prefix, n) == 0 &&
+           function[sizeof start - 1 + n] == '_';
 }
 
 /* The functions of all parts that are there. */
@@ -121,7 +129,12 @@ static inlay_status list_functions(collection *c, const graph_nodes *main, arena
         char name[32];
         snprintf(name, sizeof name, "%scall", fuse_part_folders[part]);
         bytes call = graph_nodes_find(main, name);
-        if (call.data) TRY(called_name(c, call, a, &c->functions[n++], err));
+        if (!call.data) continue;
+        TRY(called_name(c, call, a, &c->functions[n], err));
+        if (part != FUSE_SEARCH && !is_made_for(c, c->functions[n]))
+            return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "node %s/%s calls a function of something else",
+                           c->prefix, name);
+        n++;
     }
     c->functions[n] = NULL;
     c->function_name = c->functions[0];
