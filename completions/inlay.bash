@@ -12,9 +12,9 @@ _inlay() {
     "cast --to") COMPREPLY=($(compgen -W "float16 bfloat16" -- "$word")); return ;;
     esac
     case "${COMP_WORDS[1]}" in
-    fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
+    fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --with --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
     defuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --name --shards --json" -- "$word")) ;;
-    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --k --signature --tag_set --repeat --threads --json" -- "$word")) ;;
+    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --similar --lookup --k --signature --tag_set --repeat --threads --json" -- "$word")) ;;
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
     run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --outdir --overwrite --tag_set --threads" -- "$word")) ;;

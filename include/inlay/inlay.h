@@ -280,8 +280,8 @@ typedef struct inlay_hits {
 } inlay_hits;
 
 /* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
- * [n, dim] when it has none; k < 0 means the model's default. *out is the caller's (inlay_hits_release); NULL on
- * failure. */
+ * [n, dim] when it has none; of "similar" it is "index", int64 [n]. k < 0 means the model's default. *out is the
+ * caller's (inlay_hits_release); NULL on failure. */
 INLAY_API inlay_status inlay_search(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
                                     size_t n_inputs, int64_t k, inlay_hits **out, inlay_error *error);
 INLAY_API void inlay_hits_release(inlay_hits *hits); /* NULL is fine */
@@ -526,6 +526,10 @@ typedef struct inlay_fuse_options {
     bool force;                 /* replace an existing model */
     inlay_progress_fn progress; /* may be NULL */
     void *progress_user;
+    bool similar; /* a signature "similar" (NAME_similar where NAME is not "search"): index int64 [batch] and k in, out
+                     what the search answers to these rows, without the rows themselves */
+    bool lookup;  /* a signature "lookup" (NAME_lookup): index int64 [batch] in, vector float32 [batch, dim] and label
+                     or id [batch] out */
 } inlay_fuse_options;
 INLAY_API void inlay_fuse_options_init(inlay_fuse_options *options);
 

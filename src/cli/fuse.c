@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 typedef struct fuse_values {
-    const char *extractor, *output, *tag_set, *signature, *feature, *graph_output, *labels, *ids, *name, *dtype;
+    const char *extractor, *output, *tag_set, *signature, *feature, *graph_output, *labels, *ids, *name, *dtype, *with;
     text_list embeddings, inputs;
     int metric, shards;
     int64_t k, chunk, dim, threads, check;
@@ -41,6 +41,11 @@ static const flag_spec flags[] = {
      "the signature to make; another name fuses a second collection (default search)", AT(name), NULL, false},
     {"--k", NULL, FLAG_NUMBER, "N", "how many rows are answered when a query does not say (default 10)", AT(k), NULL,
      false},
+    {"--with", NULL, FLAG_TEXT, "similar,lookup",
+     "signatures to make beside the search: similar answers the neighbours of rows, lookup their vectors, labels or "
+     "ids; "
+     "both are asked with row numbers (NAME_similar, NAME_lookup where NAME is not search)",
+     AT(with), NULL, false},
     {"--default", NULL, FLAG_SWITCH, NULL, "make the search serving_default; the old one stays as features",
      AT(make_default), NULL, false},
     {"--shards", NULL, FLAG_CHOICE, NULL,
@@ -73,6 +78,8 @@ static const example examples[] = {
     {"inlay fuse --embeddings vectors.npy --metric l2 -o model/", "no extractor: the query is a vector"},
     {"inlay fuse net.pb --input image=input:0 --output pool:0 --embeddings v.npy -o model/",
      "a frozen graph as extractor"},
+    {"inlay fuse --embeddings items.npy --ids ids.npy --with similar,lookup -o model/",
+     "rows can also be asked by their numbers: for what is like them, and for their vectors"},
     {"inlay fuse model/ --embeddings more.npy --name articles -o both/", "a second collection in a model that has one"},
     {NULL, NULL},
 };
@@ -130,6 +137,21 @@ static inlay_dtype dtype_named(const char *name) {
     return INLAY_INVALID_DTYPE;
 }
 
+/* --with: words with commas between them. */
+static bool take_parts(const char *text, inlay_fuse_options *o) {
+    while (text && *text) {
+        size_t n = strcspn(text, ",");
+        if (n == 7 && strncmp(text, "similar", n) == 0)
+            o->similar = true;
+        else if (n == 6 && strncmp(text, "lookup", n) == 0)
+            o->lookup = true;
+        else
+            return fprintf(stderr, "inlay: --with %.*s: similar and lookup can be made\n", (int)n, text), false;
+        text += n + (text[n] == ',');
+    }
+    return true;
+}
+
 static int run(const void *values) {
     const fuse_values *v = values;
     inlay_fuse_options o;
@@ -164,6 +186,7 @@ static int run(const void *values) {
     o.k = (int32_t)v->k;
     if (v->dtype && (o.dtype = dtype_named(v->dtype)) == INLAY_INVALID_DTYPE)
         return fprintf(stderr, "inlay: no dtype %s\n", v->dtype), EXIT_USAGE;
+    if (!take_parts(v->with, &o)) return EXIT_USAGE;
     use_threads(v->threads);
 
     inlay_fuse_report report;

@@ -1,14 +1,15 @@
+#include "cli/hits.h"
+#include "cli/query_rows.h"
 #include "cli/values.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { LINES_AT_ONCE = 256 };
 
 typedef struct query_values {
-    const char *model, *inputs, *signature, *tag_set;
+    const char *model, *inputs, *similar, *lookup, *signature, *tag_set;
     text_list texts;
     int64_t k, repeat, threads;
     bool json;
@@ -21,8 +22,14 @@ static const flag_spec flags[] = {
     {"--inputs", NULL, FLAG_TEXT, "'KEY=FILE;...'",
      "the signature's inputs as .npy or .json files, batch first; query=FILE.npy for a model without extractor",
      AT(inputs), NULL, false},
+    {"--similar", NULL, FLAG_TEXT, "N,...", "rows whose neighbours to answer, of a model fused --with similar",
+     AT(similar), NULL, false},
+    {"--lookup", NULL, FLAG_TEXT, "N,...", "rows to give: vector, and label or id, of a model fused --with lookup",
+     AT(lookup), NULL, false},
     {"--k", NULL, FLAG_NUMBER, "N", "how many rows to answer (default: the model's)", AT(k), NULL, false},
-    {"--signature", NULL, FLAG_TEXT, "KEY", "the search signature (default search)", AT(signature), NULL, false},
+    {"--signature", NULL, FLAG_TEXT, "KEY",
+     "the search signature (default search); with --similar or --lookup the search's, or their own", AT(signature),
+     NULL, false},
     {"--tag_set", NULL, FLAG_TEXT, "TAGS", "the metagraph (default: the only one, else serve)", AT(tag_set), NULL,
      false},
     {"--repeat", NULL, FLAG_NUMBER, "N", "ask N times and tell the median time on standard error", AT(repeat), NULL,
@@ -36,6 +43,8 @@ static const example examples[] = {
     {"inlay query model/ --text 'a sweet frozen dessert made of cream' --k 5", "the five best rows for a text"},
     {"inlay query model/ --text - --json < questions.txt", "a query a line, answers as JSON"},
     {"inlay query model/ --inputs query=vectors.npy", "vectors [n, dim] as queries"},
+    {"inlay query model/ --similar 17,42 --k 5", "the five rows most like row 17, and those like row 42"},
+    {"inlay query model/ --lookup 17 --json", "what row 17 is"},
     {NULL, NULL},
 };
 
@@ -44,59 +53,6 @@ static void set_defaults(void *values) {
     v->signature = "search";
     v->k = -1;
     v->repeat = 1;
-}
-
-/* What is printed over all batches of one call. */
-typedef struct printer {
-    bool json;
-    size_t queries;
-} printer;
-
-static void print_hit_json(const inlay_hits *h, size_t i, size_t rank) {
-    printf("%s{\"rank\": %zu, \"index\": %lld, \"score\": ", rank ? ", " : "", rank + 1, (long long)h->indices[i]);
-    print_json_number(stdout, (double)h->scores[i]);
-    if (h->labels) {
-        printf(", \"label\": ");
-        print_json(stdout, h->labels[i].data, h->labels[i].size);
-    }
-    if (h->ids) printf(", \"id\": %lld", (long long)h->ids[i]);
-    putchar('}');
-}
-
-static void print_hit_row(const inlay_hits *h, size_t i, size_t rank) {
-    printf("%4zu  %10.6f  %10lld", rank + 1, (double)h->scores[i], (long long)h->indices[i]);
-    if (h->ids) printf("  %lld", (long long)h->ids[i]);
-    if (h->labels) {
-        printf("  ");
-        print_plain(stdout, h->labels[i].data, h->labels[i].size);
-    }
-    putchar('\n');
-}
-
-static void print_hits(printer *p, const inlay_hits *h, const char *const *texts) {
-    for (size_t q = 0; q < h->n_queries; q++, p->queries++) {
-        size_t n = h->k; /* rows that cannot win (tombstones) come last and are no hits */
-        while (n > 0 && isinf(h->scores[q * h->k + n - 1]) && h->scores[q * h->k + n - 1] < 0) n--;
-        if (p->json) {
-            printf("%s{", p->queries ? ",\n " : "");
-            if (texts) {
-                printf("\"query\": ");
-                print_json(stdout, texts[q], strlen(texts[q]));
-                printf(", ");
-            }
-            printf("\"results\": [");
-            for (size_t r = 0; r < n; r++) print_hit_json(h, q * h->k + r, r);
-            printf("]}");
-            continue;
-        }
-        if (p->queries) putchar('\n');
-        if (texts) {
-            print_name(stdout, texts[q]);
-            putchar('\n');
-        }
-        printf("rank       score       index%s%s\n", h->ids ? "  id" : "", h->labels ? "  label" : "");
-        for (size_t r = 0; r < n; r++) print_hit_row(h, q * h->k + r, r);
-    }
 }
 
 /* One call of the library, repeated as asked. */
@@ -185,29 +141,46 @@ static int ask_lines(const query_values *v, inlay_model *model, printer *p) {
     return code;
 }
 
+/* The neighbours of rows that are named by number. */
+static int ask_rows(const query_values *v, inlay_model *model, printer *p) {
+    query_values own = *v;
+    row_question q;
+    int code = row_question_begin(&q, model, v->model, v->signature, "similar", v->similar);
+    own.signature = q.signature;
+    p->rows = q.rows;
+    if (code == EXIT_FINE) code = ask(&own, model, &(input_list){.items = &q.index, .count = 1}, NULL, 0, p);
+    row_question_end(&q);
+    return code;
+}
+
+static int ask_with(const query_values *v, inlay_model *model, printer *p) {
+    if (v->similar) return ask_rows(v, model, p);
+    if (v->texts.count == 1 && strcmp(v->texts.items[0], "-") == 0) return ask_lines(v, model, p);
+    if (!v->inputs) return ask(v, model, NULL, v->texts.items, v->texts.count, p);
+    input_list inputs;
+    const inlay_signature *signature = need_signature(model, v->model, v->signature);
+    int code =
+        signature && load_inputs(v->inputs, signature, &inputs) ? ask(v, model, &inputs, NULL, 0, p) : EXIT_FAILED;
+    if (signature) free_inputs(&inputs);
+    return code;
+}
+
 static int ask_all(const query_values *v, inlay_model *model) {
     printer p = {.json = v->json};
-    const inlay_signature *signature = need_signature(model, v->model, v->signature);
-    if (!signature) return EXIT_FAILED;
-    int code;
+    if (v->lookup) return look_rows_up(model, v->model, v->signature, v->lookup, v->json);
+    if (!v->similar && !need_signature(model, v->model, v->signature)) return EXIT_FAILED;
     if (v->json) printf("{\"queries\": [");
-    if (v->inputs) {
-        input_list inputs;
-        code = load_inputs(v->inputs, signature, &inputs) ? ask(v, model, &inputs, NULL, 0, &p) : EXIT_FAILED;
-        free_inputs(&inputs);
-    } else if (v->texts.count == 1 && strcmp(v->texts.items[0], "-") == 0) {
-        code = ask_lines(v, model, &p);
-    } else {
-        code = ask(v, model, NULL, v->texts.items, v->texts.count, &p);
-    }
+    int code = ask_with(v, model, &p);
     if (v->json) printf("]}\n");
     return code;
 }
 
 static int run(const void *values) {
     const query_values *v = values;
-    if ((v->inputs != NULL) == (v->texts.count > 0))
-        return fprintf(stderr, "inlay: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
+    if ((v->inputs != NULL) + (v->texts.count > 0) + (v->similar != NULL) + (v->lookup != NULL) != 1)
+        return fprintf(stderr,
+                       "inlay: give one of --text, --inputs, --similar and --lookup; inlay query --help tells\n"),
+               EXIT_USAGE;
     inlay_model *model = open_model(v->model, v->tag_set, v->threads);
     if (!model) return EXIT_FAILED;
     int code = ask_all(v, model);
@@ -218,10 +191,10 @@ static int run(const void *values) {
 const command query_command = {
     .name = "query",
     .summary = "ask a fused model for the most similar rows",
-    .usage = "MODEL (--text TEXT... | --inputs 'KEY=FILE;...') [FLAG]...",
+    .usage = "MODEL (--text TEXT... | --inputs 'KEY=FILE;...' | --similar N,... | --lookup N,...) [FLAG]...",
     .description = "Answers each query with the best rows of a fused model: rank, score, row number, and the label or "
                    "id when the model has them. Equal scores come lower "
-                   "row first. No TensorFlow is needed.",
+                   "row first. Asked with --similar, a row is no answer to itself. No TensorFlow is needed.",
     .flags = flags,
     .operands = operands,
     .operands_offset = AT(model),

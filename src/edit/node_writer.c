@@ -73,6 +73,20 @@ const char *node_put_ref(node_writer *w, const node_spec *spec, const char *arg)
     return node_output(w, node_put(w, spec), arg, 0, 0);
 }
 
+const char *node_unary(node_writer *w, const char *name, const char *op, const char *a, dtype type, const char *out) {
+    return node_put_ref(w, &(node_spec){name, op, LIST(a), NULL, ATTRS(ATTR_TYPE_OF("T", type))}, out);
+}
+
+const char *node_binary(node_writer *w, const char *name, const char *op, const char *a, const char *b, dtype type,
+                        const char *out) {
+    return node_put_ref(w, &(node_spec){name, op, LIST(a, b), NULL, ATTRS(ATTR_TYPE_OF("T", type))}, out);
+}
+
+const char *node_cast(node_writer *w, const char *name, const char *a, dtype from, dtype to) {
+    return node_put_ref(
+        w, &(node_spec){name, "Cast", LIST(a), NULL, ATTRS(ATTR_TYPE_OF("DstT", to), ATTR_TYPE_OF("SrcT", from))}, "y");
+}
+
 /* TensorProto: dtype 1, shape 2, tensor_content 4, string_val 8. */
 static const char *put_const(node_writer *w, const char *name, dtype type, const shape *dims, const buffer *fields) {
     buffer message = {0};
@@ -108,6 +122,10 @@ const char *node_const_i32s(node_writer *w, const char *name, const int32_t *val
 
 const char *node_const_i64(node_writer *w, const char *name, int64_t value) {
     return const_numbers(w, name, INLAY_INT64, &(shape){.rank = 0}, &value, sizeof value);
+}
+
+const char *node_const_i64s(node_writer *w, const char *name, const int64_t *values, int64_t n) {
+    return const_numbers(w, name, INLAY_INT64, &(shape){.rank = 1, .dims = {n}}, values, (size_t)n * sizeof *values);
 }
 
 const char *node_const_f32(node_writer *w, const char *name, float value) {

@@ -60,16 +60,30 @@ const char *node_output(node_writer *w, const char *node, const char *arg, int i
 /* The common case: a node with one output, ARG; returns the reference to it. */
 const char *node_put_ref(node_writer *w, const node_spec *spec, const char *arg);
 
+/* Ops whose one attribute is T, and casts; OUT is the argument that they yield. The reference is returned. */
+const char *node_unary(node_writer *w, const char *name, const char *op, const char *a, dtype type, const char *out);
+const char *node_binary(node_writer *w, const char *name, const char *op, const char *a, const char *b, dtype type,
+                        const char *out);
+const char *node_cast(node_writer *w, const char *name, const char *a, dtype from, dtype to);
+
 /* Const nodes; the reference is returned. */
 const char *node_const_i32(node_writer *w, const char *name, int32_t value);
 const char *node_const_i32s(node_writer *w, const char *name, const int32_t *values, int64_t n);
 const char *node_const_i64(node_writer *w, const char *name, int64_t value);
+const char *node_const_i64s(node_writer *w, const char *name, const int64_t *values, int64_t n);
 const char *node_const_f32(node_writer *w, const char *name, float value);
 const char *node_const_strings(node_writer *w, const char *name, const char *const *values,
                                int64_t n); /* n < 0: a scalar */
 
 /* TensorShapeProto as field NUMBER. */
 void put_shape(buffer *b, uint32_t number, const shape *dims);
+
+#define ATTR_TYPE_OF(attr_name, value) \
+    { attr_name, ATTR_TYPE, .type = (value) }
+#define ATTR_FLAG(attr_name, value) \
+    { attr_name, ATTR_BOOL, .number = (value) }
+#define ATTR_NUMBER(attr_name, value) \
+    { attr_name, ATTR_INT, .number = (value) }
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define ATTRS(...) ((const node_attr[]){__VA_ARGS__}), sizeof((const node_attr[]){__VA_ARGS__}) / sizeof(node_attr)

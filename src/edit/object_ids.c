@@ -19,7 +19,8 @@ typedef struct renumbering {
     const bool *gone;
     const uint64_t *to; /* [n] */
     size_t n;
-    const char *function, *file;
+    const char *const *functions; /* NULL-terminated, or NULL */
+    const char *file;
     buffer *numbers;    /* scratch */
     bool changed, lost; /* of the numbers in one field */
 } renumbering;
@@ -103,9 +104,11 @@ static inlay_status put_graph(renumbering *r, bytes message, buffer *out, inlay_
         TRY(wire_next(&in, &f, &got, err));
         if (!got) break;
         if (f.number == NODES && r->gone && node < r->n && r->gone[node++]) continue;
-        if (f.number == FUNCTIONS && r->function) {
+        if (f.number == FUNCTIONS && r->functions) {
             TRY(wire_map_entry(&in, &f, &key, &value, err));
-            if (bytes_is(key, r->function)) continue;
+            const char *const *name = r->functions;
+            while (*name && !bytes_is(key, *name)) name++;
+            if (*name) continue;
         }
         TRY(put_message(r, f.whole, 0, (1u << r->n_paths) - 1, out, &lost, err));
     }
@@ -130,15 +133,15 @@ inlay_status object_graph_renumber(bytes message, object_kind kind, const uint64
     return renumber(&r, kind, message, out, err);
 }
 
-inlay_status object_graph_without(bytes message, object_kind kind, const bool *gone, size_t n, const char *function,
-                                  const char *file, buffer *out, inlay_error *err) {
+inlay_status object_graph_without(bytes message, object_kind kind, const bool *gone, size_t n,
+                                  const char *const *functions, const char *file, buffer *out, inlay_error *err) {
     uint64_t *to = mem_array(n + 1, sizeof *to), next = 0;
     if (!to) return fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         to[i] = next;
         next += !gone[i];
     }
-    renumbering r = {.gone = gone, .to = to, .n = n, .function = function, .file = file};
+    renumbering r = {.gone = gone, .to = to, .n = n, .functions = functions, .file = file};
     inlay_status status = renumber(&r, kind, message, out, err);
     mem_free(to);
     return status;

@@ -132,7 +132,8 @@ static bool match_product(op_host *host, graph_edge e, found_chunk *out) {
     graph_node *product = edge_source_of(e, "MatMul", 2);
     if (!product || node_type(product, "T") != computed || !node_flag_is(product, "transpose_a", false)) return false;
     dtype query = computed, stored = computed;
-    out->scaled = before_cast(product->inputs[0], computed, &query);
+    out->scaled = product->inputs[0]; /* a Cast to float32 is the extractor's own */
+    if (computed != INLAY_FLOAT32) out->scaled = before_cast(out->scaled, computed, &query);
     graph_edge rows = before_cast(product->inputs[1], computed, &stored);
     if (query != INLAY_FLOAT32 || !is_stored(stored) || !is_stored(computed)) return false;
     /* A product in half precision rounds its scores: that is another answer. */

@@ -55,7 +55,7 @@ def check_every_allocation(args, scratch, check, prepare=lambda: None, failed=1,
 @pytest.fixture
 def model(inlay, tmp_path, shards):
     inlay.ok("fuse", "--embeddings", shards, "--labels", tmp_path / "labels.txt", "-o", tmp_path / "made",
-             "--shards", "copy")
+             "--with", "similar,lookup", "--shards", "copy")
     return tmp_path / "made"
 
 
@@ -85,13 +85,18 @@ def test_fuse(tmp_path, kind):
         left = [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
         assert not left, f"allocation {number} left {left}"
 
+    parts = "similar" if kind == "tf1" else "similar,lookup"  # tf1 has a signature lookup
     check_every_allocation(["fuse", *EXTRACTORS[kind], "--embeddings", tmp_path / "shards", "--labels", tmp_path / "labels.txt", "-o", target,
-                            "--shards", "copy"], tmp_path, check, lambda: shutil.rmtree(target, ignore_errors=True))
+                            "--with", parts, "--shards", "copy"], tmp_path, check,
+                           lambda: shutil.rmtree(target, ignore_errors=True))
 
 
 @needs("query", "show", "index")
-@pytest.mark.parametrize("indexed", [False, True], ids=["plain", "indexed"])
-@pytest.mark.parametrize("args", [["show"], ["query", "--inputs", "query=query.npy", "--json"]], ids=lambda a: a[0])
+@pytest.mark.parametrize("args, indexed", [(["show"], False), (["query", "--inputs", "query=query.npy", "--json"], False),
+                                           (["query", "--inputs", "query=query.npy", "--json"], True),
+                                           (["query", "--similar", "3,1", "--json"], False),
+                                           (["query", "--lookup", "3,1", "--json"], False)],
+                         ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else ("plain", "indexed")[value])
 def test_reading_a_model(inlay, tmp_path, model, args, indexed):
     seen = []
     if indexed:

@@ -339,6 +339,29 @@ def test_names_that_are_taken(inlay, bad):
                 "-o", bad / "frozen", saying="input a is given twice")
 
 
+def test_signatures_that_are_asked_with_row_numbers(inlay, bad):
+    np.save(bad / "b.npy", np.ones((3, 128), np.float32))
+    fuse = ["fuse", EXTRACTOR, "--embeddings", bad / "b.npy"]
+    inlay.fails(*fuse, "-o", bad / "model", "--with", "lookup,all", saying="--with all: similar and lookup can be made", code=2)
+    for name, keys in (("search", ["lookup", "similar"]), ("other", ["other_lookup", "other_similar"])):
+        inlay.ok(*fuse, "-o", bad / name, "--with", "lookup,similar", "--name", name)
+        shown = inlay.ok("show", bad / name)
+        assert [key for key in keys if f"signature {key} " in shown] == keys
+        for key, what in zip(keys, ("gives stored rows", "is a search")):
+            inlay.fails("fuse", bad / name, "--embeddings", bad / "b.npy", "--name", "x", "--signature", key, "-o", bad / "again",
+                        saying=f"signature {key} {what}")
+    again = ["fuse", bad / "search", "--embeddings", bad / "b.npy", "-o", bad / "again", "--name"]
+    inlay.fails(*again, "similar", saying="a signature called similar; choose another name")
+    inlay.ok("signature", bad / "search", "--rename", "similar=x_similar")
+    inlay.fails(*again, "x", "--with", "similar", saying="a signature called x_similar; choose another name for the search")
+    inlay.ok(*again, "x", "--with", "lookup")
+    inlay.ok("signature", bad / "search", "--add", "likes=lookup")
+    inlay.fails("rows", bad / "search", "--delete", "0:1", saying="is another name of")
+    inlay.ok("signature", bad / "search", "--remove", "likes")
+    inlay.ok("rows", bad / "search", "--delete", "0:1")
+    assert "signature x_similar " in inlay.ok("show", bad / "search")
+
+
 def test_targets(inlay, bad):
     a = ["--embeddings", bad / "a.npy", "-o"]
     inlay.fails("fuse", *a, bad / "absent/model", saying=f"{bad / 'absent'}: cannot find")

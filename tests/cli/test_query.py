@@ -35,8 +35,8 @@ def collection(tmp_path_factory, inlay):
     np.save(folder / "many.npy", rng.standard_normal((2000, 19)).astype(np.float32))
     sources = [folder / f"{i}.npy" for i in range(4)]
     for metric in ("cosine", "dot", "l2"):
-        inlay.ok("fuse", "--embeddings", *sources, "--metric", metric, "--labels", folder / "labels.txt", "--chunk", 4000, "-o",
-                 folder / metric)
+        inlay.ok("fuse", "--embeddings", *sources, "--metric", metric, "--labels", folder / "labels.txt", "--chunk", 4000,
+                 "--with", "similar,lookup", "-o", folder / metric)
     return folder, rows
 
 
@@ -98,6 +98,50 @@ def test_the_search_is_recognised(inlay, collection):
         shown = inlay.ok("show", folder / metric, "--optimized", "--signature", "search")
         assert "Search" in shown
         assert "MatMul" not in shown and "TopKV2" not in shown
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+def test_neighbours_of_rows(inlay, collection, metric):
+    folder, rows = collection
+    asked = [3, 77, 499, 3]
+    shown = json.loads(inlay.ok("query", folder / metric, "--similar", "3,77,499,3", "--k", 7, "--json"))["queries"]
+    assert [one["index"] for one in shown] == asked
+    want = brute(rows[asked], rows, metric)
+    for i, one in enumerate(shown):
+        want[i, asked[i]] = -np.inf
+        found = [hit["index"] for hit in one["results"]]
+        assert len(found) == 7 and asked[i] not in found
+        np.testing.assert_allclose([hit["score"] for hit in one["results"]], np.sort(want[i])[::-1][:7], atol=1e-4)
+        np.testing.assert_allclose(want[i][found], np.sort(want[i])[::-1][:7], atol=1e-4)
+        assert [hit["label"] for hit in one["results"]] == [f"row {row} ü" for row in found]
+    table = inlay.ok("query", folder / metric, "--similar", "3,77", "--k", 2)
+    assert table.startswith("row 3\nrank ") and "\n\nrow 77\nrank " in table
+    assert len(json.loads(inlay.ok("query", folder / metric, "--similar", "3", "--json"))["queries"][0]["results"]) == 10
+
+
+def test_what_a_row_is(inlay, collection):
+    folder, rows = collection
+    shown = json.loads(inlay.ok("query", folder / "l2", "--lookup", "499,0,151", "--json"))["rows"]
+    assert [(row["index"], row["label"]) for row in shown] == [(n, f"row {n} ü") for n in (499, 0, 151)]
+    np.testing.assert_array_equal(np.array([row["vector"] for row in shown], np.float32), rows[[499, 0, 151]])
+    lines = inlay.ok("query", folder / "l2", "--lookup", "151").splitlines()
+    assert lines[0] == "row 151  row 151 ü"
+    np.testing.assert_allclose([float(x) for x in lines[1].split()], rows[151], rtol=1e-6)
+
+
+def test_mistakes_in_row_numbers(inlay, collection, tmp_path):
+    folder, _ = collection
+    for flag in ("--similar", "--lookup"):
+        inlay.fails("query", folder / "dot", flag, "7,500", saying="index must be from 0 to 499, not 7 500")
+        for text in ("-1", "3,", "x", "1,,2", "1:3", "99999999999999999999"):
+            inlay.fails("query", folder / "dot", flag, text, saying="rows are named as N,N,N", code=2)
+        inlay.fails("query", folder / "dot", flag, "1", "--text", "x", saying="give one of", code=2)
+    np.save(tmp_path / "rows.npy", np.ones((4, 3), np.float32))
+    inlay.ok("fuse", "--embeddings", tmp_path / "rows.npy", "--name", "items", "--with", "lookup", "-o", tmp_path / "model")
+    inlay.fails("query", tmp_path / "model", "--similar", "1", "--signature", "items",
+                saying="no signature items_similar that is asked with row numbers; inlay fuse --with similar makes it")
+    for key in ("items", "items_lookup"):
+        assert inlay.ok("query", tmp_path / "model", "--lookup", "1", "--signature", key) == "row 1\n1 1 1\n"
 
 
 def test_mistakes(inlay, collection, tmp_path):

@@ -89,6 +89,8 @@ static void make_models(void) {
         o.chunk_bytes = 4 * DIM * sizeof(float);
         o.metric = (inlay_metric)i;
         o.link = INLAY_LINK_COPY;
+        o.similar = true;
+        o.lookup = i != 1; /* the TF1 model has a signature of that name */
         o.output = out;
         check(inlay_fuse(&o, NULL, &err), &err);
         read_files(&models[i], out, "");

@@ -369,6 +369,17 @@ static inlay_status merge_chunks(model_merge *m, rows_edit *e, part *const *part
     return rows_edit_manifest(e, err);
 }
 
+static inlay_status check_keys_free(const model_merge *m, const part *p, inlay_error *err) {
+    for (int i = 0; i < FUSE_PARTS; i++) {
+        const char *key = i == FUSE_SEARCH ? p->c.signature->key : p->c.parts[i];
+        if (key && saved_find_signature(first_of(m, 0)->c.graph, key))
+            return fail_at(err, INLAY_ALREADY_EXISTS, m->o->sources[0], -1,
+                           "the model has a signature called %s, which is the %s of %s in %s", key,
+                           i == FUSE_SEARCH ? "search" : "part", p->c.name, m->o->sources[p->source]);
+    }
+    return INLAY_OK;
+}
+
 /* Everything of one name. */
 static inlay_status merge_name(model_merge *m, part *const *parts, size_t n, inlay_error *err) {
     const part *base = parts[0];
@@ -377,10 +388,7 @@ static inlay_status merge_name(model_merge *m, part *const *parts, size_t n, inl
     for (size_t i = 1; i < n; i++) TRY(check_alike(m, base, parts[i], err));
     for (size_t i = 0; i < n; i++) m->report->rows += parts[i]->c.rows;
     if (n == 1 && !e.is_new) return INLAY_OK;
-    if (e.is_new && saved_find_signature(first_of(m, 0)->c.graph, base->c.signature->key))
-        return fail_at(err, INLAY_ALREADY_EXISTS, m->o->sources[0], -1,
-                       "the model has a signature called %s, which is the search of %s in %s", base->c.signature->key,
-                       base->c.name, m->o->sources[base->source]);
+    if (e.is_new) TRY(check_keys_free(m, base, err));
     arena_init(&e.a, 0);
     inlay_status status = INLAY_OK;
     if (e.is_new && strncmp(base->c.query, "inlay_", 6) == 0) e.c.own_query = true; /* or that of another search */

@@ -150,6 +150,7 @@ static inlay_status check_rows(const fuse_job *j, inlay_error *err) {
 
 static inlay_status write_graph(fuse_job *j, inlay_error *err) {
     fuse_data *d = &j->data;
+    const bool wanted[FUSE_PARTS] = {[FUSE_SIMILAR] = j->o->similar, [FUSE_LOOKUP] = j->o->lookup};
     fuse_graph g = {.name = j->o->name,
                     .prefix = j->prefix,
                     .default_k = j->o->k,
@@ -165,6 +166,9 @@ static inlay_status write_graph(fuse_job *j, inlay_error *err) {
                     .payload = d->payload,
                     .payload_variable = d->payload,
                     .payload_type = d->payload_type};
+    for (int part = 0; part < FUSE_PARTS; part++)
+        if (wanted[part] && !(g.parts[part] = fuse_part_key((fuse_part)part, j->o->name, &j->a)))
+            return fail_memory(err);
     TRY(fuse_write_graph(&j->extractor, &g, &j->a, &j->graph, &j->checkpoint_objects, err));
     char *path = path_join(j->stage.path, "saved_model.pb");
     if (!path) return fail_memory(err);

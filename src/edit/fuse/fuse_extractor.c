@@ -197,17 +197,38 @@ static bool is_search(const saved_signature *s) {
            saved_find_tensor(s->outputs, s->output_count, "indices");
 }
 
+/* Whether S is what fuse makes beside a search: its vectors are stored rows. */
+static bool is_lookup(const saved_signature *s) {
+    const saved_tensor *vector = saved_find_tensor(s->outputs, s->output_count, "vector");
+    return vector && strncmp(vector->name, "inlay_", 6) == 0 && strstr(vector->name, "/lookup/");
+}
+
 static bool has_another_name(const saved_metagraph *graph, const saved_signature *s) {
     for (size_t i = 0; i < graph->signature_count; i++)
         if (&graph->signatures[i] != s && bytes_equal(graph->signatures[i].message, s->message)) return true;
     return false;
 }
 
-static inlay_status check_free(fuse_extractor *e, const inlay_fuse_options *o, const char *prefix, inlay_error *err) {
+/* The keys of the signatures beside the search. */
+static inlay_status check_parts_free(const fuse_extractor *e, const inlay_fuse_options *o, arena *a, inlay_error *err) {
+    const bool wanted[FUSE_PARTS] = {[FUSE_SIMILAR] = o->similar, [FUSE_LOOKUP] = o->lookup};
+    for (int part = 0; part < FUSE_PARTS; part++) {
+        const char *key = wanted[part] ? fuse_part_key((fuse_part)part, o->name, a) : NULL;
+        if (wanted[part] && !key) return fail_memory(err);
+        if (key && saved_find_signature(e->graph, key))
+            return fail_at(err, INLAY_ALREADY_EXISTS, e->model->path, -1,
+                           "the model has a signature called %s; choose another name for the search", key);
+    }
+    return INLAY_OK;
+}
+
+static inlay_status check_free(fuse_extractor *e, const inlay_fuse_options *o, const char *prefix, arena *a,
+                               inlay_error *err) {
     const char *path = e->model->path;
     if (saved_find_signature(e->graph, o->name))
         return fail_at(err, INLAY_ALREADY_EXISTS, path, -1, "the model has a signature called %s; choose another name",
                        o->name);
+    TRY(check_parts_free(e, o, a, err));
     const saved_signature *old = saved_find_signature(e->graph, "serving_default");
     e->default_is_search = old && is_search(old) && has_another_name(e->graph, old);
     if (o->make_default && old && !e->default_is_search && saved_find_signature(e->graph, "features"))
@@ -245,12 +266,12 @@ static inlay_status find_signature(const inlay_fuse_options *o, arena *a, const 
     *out = s;
     const char *all = listed(a, e->graph->signature_count, signature_key, e->graph->signatures);
     if (!s) return fail_at(err, INLAY_NOT_FOUND, o->extractor, -1, "no signature %s; the signatures: %s", key, all);
-    if (is_search(s))
-        return fail_at(
-            err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
-            "signature %s is a search, whose scores are no features; name the extractor's. The signatures: %s", key,
-            all);
-    return INLAY_OK;
+    const char *reason = is_search(s)   ? "is a search, whose scores are no features"
+                         : is_lookup(s) ? "gives stored rows, not features"
+                                        : NULL;
+    if (!reason) return INLAY_OK;
+    return fail_at(err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
+                   "signature %s %s; name the extractor's. The signatures: %s", key, reason, all);
 }
 
 static inlay_status open_signature(const inlay_fuse_options *o, int64_t dim, const char *source, arena *a,
@@ -279,13 +300,13 @@ inlay_status fuse_extractor_open(const inlay_fuse_options *o, const char *prefix
         e->feature_signature = taken ? "features" : "serving_default";
         TRY(open_frozen(o, a, e, err));
         TRY(fuse_check_feature(e, dim, source, a, err));
-        return check_free(e, o, prefix, err);
+        return check_free(e, o, prefix, a, err);
     }
     if (o->n_graph_inputs || o->graph_output)
         return fail_at(err, INLAY_INVALID_ARGUMENT, o->extractor, -1,
                        "is a SavedModel: choose a signature and a feature, not inputs and outputs of the graph");
     TRY(open_signature(o, dim, source, a, e, err));
-    TRY(check_free(e, o, prefix, err));
+    TRY(check_free(e, o, prefix, a, err));
     if (!e->graph->has_object_graph) return INLAY_OK;
     e->form = FUSE_OBJECTS;
     return fuse_read_objects(e, prefix, a, err);

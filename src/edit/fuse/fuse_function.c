@@ -26,50 +26,6 @@ static inlay_status largest_uid(fuse_writer *w, int64_t *uid) {
     }
 }
 
-/* A key as TensorFlow spells it as a Python parameter. Letters beyond ASCII stay, as those of Python do. */
-static const char *parameter_name(arena *a, const char *key) {
-    bool letter = (*key >= 'a' && *key <= 'z') || (*key >= 'A' && *key <= 'Z') || (uint8_t)*key >= 0x80;
-    char *name = arena_format(a, "%s%s", letter ? "" : "arg_", key);
-    for (char *p = name; p && *p; p++)
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || (uint8_t)*p >= 0x80))
-            *p = '_';
-    return name;
-}
-
-typedef struct sort_item {
-    const char *parameter;
-    size_t input; /* n_inputs: k */
-} sort_item;
-
-static int compare_parameters(const void *a, const void *b) {
-    return strcmp(((const sort_item *)a)->parameter, ((const sort_item *)b)->parameter);
-}
-
-static inlay_status make_arguments(fuse_writer *w, fuse_arguments *out) {
-    const fuse_extractor *e = w->e;
-    out->n = e->n_inputs + 1;
-    out->list = arena_zalloc(w->a, out->n, sizeof *out->list);
-    out->names = arena_zalloc(w->a, out->n, sizeof *out->names);
-    out->of_input = arena_zalloc(w->a, out->n, sizeof *out->of_input);
-    sort_item *items = arena_zalloc(w->a, out->n, sizeof *items);
-    if (!out->list || !out->names || !out->of_input || !items) return fail_memory(w->err);
-    for (size_t i = 0; i < out->n; i++) {
-        items[i] = (sort_item){parameter_name(w->a, i < e->n_inputs ? e->inputs[i].key : "k"), i};
-        if (!items[i].parameter) return fail_memory(w->err);
-    }
-    qsort(items, out->n, sizeof *items, compare_parameters);
-    for (size_t i = 0; i < out->n; i++) {
-        size_t input = items[i].input;
-        out->list[i] = input < e->n_inputs
-                           ? e->inputs[input]
-                           : (saved_tensor){.key = "k", .name = "", .type = INLAY_INT32, .dims = {.rank = 0}};
-        out->of_input[input] = i;
-        if (!(out->names[i] = arena_format(w->a, "arg_%zu", i))) return fail_memory(w->err);
-    }
-    out->k = out->of_input[e->n_inputs];
-    return INLAY_OK;
-}
-
 static void put_arg_def(buffer *b, uint32_t number, const char *name, dtype type) {
     size_t mark = wire_begin(b, number);
     wire_put_text(b, 1, name);
@@ -84,12 +40,18 @@ static void put_text_map(buffer *b, uint32_t number, const char *key, const char
     wire_end(b, entry);
 }
 
-/* The body: a call of the extractor's signature function, then the search. */
-static search_outputs put_body(fuse_writer *w, node_writer *nodes, const fuse_arguments *args,
-                               const char *const *capture_names) {
+/* The node whose effect a caller must see, beside the outputs. */
+static const char *effect_of(const fuse_function *f) {
+    return f->part == FUSE_SEARCH ? "extractor" : LOOKUP_CHECK;
+}
+
+/* The body of the search: a call of the extractor's signature function, then the search. */
+static size_t put_search_body(fuse_writer *w, node_writer *nodes, const fuse_function *f,
+                              const char *const *capture_names, fuse_output outputs[FUSE_OUTPUTS]) {
     const fuse_extractor *e = w->e;
+    const fuse_arguments *args = &f->args;
     const char **inputs = fuse_names(w, e->n_inputs + e->n_captures);
-    if (!inputs) return w->edit.failed = true, (search_outputs){"", "", NULL};
+    if (!inputs) return w->edit.failed = true, 0;
     for (size_t i = 0; i < e->n_inputs; i++) inputs[i] = args->names[args->of_input[e->arguments[i]]];
     for (size_t i = 0; i < e->n_captures; i++) inputs[e->n_inputs + i] = capture_names[i];
     const char *call = node_put(nodes, &(node_spec){"extractor", "StatefulPartitionedCall", inputs, NULL,
@@ -97,54 +59,78 @@ static search_outputs put_body(fuse_writer *w, node_writer *nodes, const fuse_ar
                                                           {"Tout", ATTR_TYPES, .types = {e->gives.types, e->gives.n}},
                                                           {"f", ATTR_FUNC, .text = e->function_name})});
     const char *query = node_output(nodes, call, "output", e->feature_output, e->feature_output);
-    return fuse_put_search(w, nodes, query, args->names[args->k], "var_");
+    return fuse_put_part(w, nodes, &(fuse_question){.query = query, .k = args->names[args->k], .ref_prefix = "var_"},
+                         outputs);
+}
+
+static size_t put_row_body(fuse_writer *w, node_writer *nodes, const fuse_function *f,
+                           fuse_output outputs[FUSE_OUTPUTS]) {
+    const fuse_arguments *args = &f->args;
+    return fuse_put_part(w, nodes,
+                         &(fuse_question){.part = f->part,
+                                          .index = args->names[args->of_input[0]],
+                                          .k = args->k < args->n ? args->names[args->k] : NULL,
+                                          .ref_prefix = "var_"},
+                         outputs);
+}
+
+/* The input_args of F: its arguments, the captures, the variables; their types go to f->all. */
+static inlay_status put_inputs(fuse_writer *w, buffer *head, fuse_function *f, const char **captures) {
+    const fuse_extractor *e = w->e;
+    f->all.n = f->args.n + f->n_captures + w->g->n_variables;
+    f->all.types = arena_zalloc(w->a, f->all.n + 1, sizeof *f->all.types);
+    if (!captures || !f->all.types) return fail_memory(w->err);
+    size_t at = 0;
+    for (size_t i = 0; i < f->args.n; i++)
+        put_arg_def(head, 2, f->args.names[i], f->all.types[at++] = f->args.list[i].type);
+    for (size_t i = 0; i < f->n_captures; i++) {
+        if (!(captures[i] = arena_format(w->a, "capture_%zu", i))) captures[i] = "", w->edit.failed = true;
+        put_arg_def(head, 2, captures[i], f->all.types[at++] = e->takes.types[e->n_inputs + i]);
+    }
+    for (size_t i = 0; i < w->g->n_variables; i++)
+        put_arg_def(head, 2, fuse_join(w, "var_", w->g->variables[i].name), f->all.types[at++] = INLAY_RESOURCE);
+    return INLAY_OK;
+}
+
+/* The output_args of F and the nodes that stand for them, which wait for its effect. */
+static void put_results(fuse_writer *w, buffer *head, buffer *body, node_writer *nodes, const fuse_function *f) {
+    const char *done = node_put(nodes, &(node_spec){"done", "NoOp", NULL, LIST(effect_of(f)), NULL, 0});
+    for (size_t i = 0; i < f->n_outputs; i++) {
+        const fuse_output *o = &f->outputs[i];
+        const char *result = node_put_ref(nodes,
+                                          &(node_spec){fuse_join(w, "result_", o->key), "Identity", LIST(o->ref),
+                                                       LIST(done), ATTRS({"T", ATTR_TYPE, .type = o->type})},
+                                          "output");
+        put_arg_def(head, 3, o->key, o->type);
+        put_text_map(body, 4, o->key, result);
+    }
+    wire_put_uint(head, 17, 1);
+    wire_put_text(head, 20, effect_of(f));
+    put_text_map(body, 6, effect_of(f), effect_of(f));
 }
 
 /* FunctionDef: signature 1 {name 1, input_arg 2, output_arg 3, is_stateful 17, control_output 20}, node_def 3, ret 4,
- * control_ret 6. *found has the outputs sorted. All argument types, in order, go to *all. */
-static inlay_status put_function(fuse_writer *w, const char *name, const fuse_arguments *args,
-                                 fuse_output outputs[FUSE_OUTPUTS], size_t *n_outputs, fuse_types *all) {
-    const fuse_extractor *e = w->e;
+ * control_ret 6. */
+static inlay_status put_function(fuse_writer *w, fuse_function *f) {
     buffer head = {0}, body = {0};
-    const char **captures = fuse_names(w, e->n_captures);
-    all->n = args->n + e->n_captures + w->g->n_variables;
-    all->types = arena_zalloc(w->a, all->n + 1, sizeof *all->types);
-    if (!captures || !all->types) return fail_memory(w->err);
-    size_t at = 0;
-    wire_put_text(&head, 1, name);
-    for (size_t i = 0; i < args->n; i++) put_arg_def(&head, 2, args->names[i], all->types[at++] = args->list[i].type);
-    for (size_t i = 0; i < e->n_captures; i++) {
-        if (!(captures[i] = arena_format(w->a, "capture_%zu", i))) captures[i] = "", w->edit.failed = true;
-        put_arg_def(&head, 2, captures[i], all->types[at++] = e->takes.types[e->n_inputs + i]);
-    }
-    for (size_t i = 0; i < w->g->n_variables; i++)
-        put_arg_def(&head, 2, fuse_join(w, "var_", w->g->variables[i].name), all->types[at++] = INLAY_RESOURCE);
-
+    const char **captures = fuse_names(w, f->n_captures);
+    inlay_status status;
+    wire_put_text(&head, 1, f->name);
+    TRY_TO(done, put_inputs(w, &head, f, captures));
     node_writer nodes = {.out = &body, .field = 3, .in_function = true, .prefix = "", .names = w->a};
-    search_outputs found = put_body(w, &nodes, args, captures);
-    *n_outputs = fuse_sorted_outputs(w->g, &found, outputs);
-    const char *done = node_put(&nodes, &(node_spec){"done", "NoOp", NULL, LIST("extractor"), NULL, 0});
-    for (size_t i = 0; i < *n_outputs; i++) {
-        const char *result =
-            node_put_ref(&nodes,
-                         &(node_spec){fuse_join(w, "result_", outputs[i].key), "Identity", LIST(outputs[i].ref),
-                                      LIST(done), ATTRS({"T", ATTR_TYPE, .type = outputs[i].type})},
-                         "output");
-        put_arg_def(&head, 3, outputs[i].key, outputs[i].type);
-        put_text_map(&body, 4, outputs[i].key, result);
-    }
-    wire_put_uint(&head, 17, 1);
-    wire_put_text(&head, 20, "extractor");
-    put_text_map(&body, 6, "extractor", "extractor");
+    f->n_outputs = f->part == FUSE_SEARCH ? put_search_body(w, &nodes, f, captures, f->outputs)
+                                          : put_row_body(w, &nodes, f, f->outputs);
+    put_results(w, &head, &body, &nodes, f);
 
     size_t mark = wire_begin(&w->edit.functions, 1);
     wire_put_message(&w->edit.functions, 1, &head);
     buffer_append_bytes(&w->edit.functions, buffer_bytes(&body));
     wire_end(&w->edit.functions, mark);
     if (body.failed) w->edit.failed = true;
+done:
     buffer_free(&head);
     buffer_free(&body);
-    return INLAY_OK;
+    return status;
 }
 
 /* A name for the placeholder of KEY: what a node may be called. */
@@ -161,50 +147,63 @@ static const char *placeholder_name(fuse_writer *w, const char *key, size_t inde
     return name ? name : "";
 }
 
-static inlay_status put_call(fuse_writer *w, const char *function, fuse_arguments *args, const fuse_output *outputs,
-                             size_t n_outputs, const fuse_types *all) {
-    const fuse_extractor *e = w->e;
-    const char **inputs = fuse_names(w, all->n), *k = fuse_put_k(w);
-    dtype *out_types = arena_zalloc(w->a, n_outputs, sizeof *out_types);
+/* The call of F in the main graph, and the signature that it answers. */
+static inlay_status put_call(fuse_writer *w, fuse_function *f) {
+    node_writer nodes = fuse_part_nodes(w, f->part);
+    fuse_arguments *args = &f->args;
+    const char **inputs = fuse_names(w, f->all.n), *k = args->k < args->n ? fuse_put_k(w, &nodes) : NULL;
+    dtype *out_types = arena_zalloc(w->a, f->n_outputs + 1, sizeof *out_types);
     saved_tensor *shown = arena_zalloc(w->a, args->n, sizeof *shown);
     if (!inputs || !out_types || !shown) return fail_memory(w->err);
     size_t at = 0, n_shown = 0;
     for (size_t i = 0; i < args->n; i++) {
         saved_tensor *arg = &args->list[i];
         const char *node =
-            i == args->k ? k : fuse_put_placeholder(w, placeholder_name(w, arg->key, i), arg->type, &arg->dims);
+            i == args->k ? k : fuse_put_placeholder(&nodes, placeholder_name(w, arg->key, i), arg->type, &arg->dims);
         arg->name = fuse_join(w, node, ":0");
         inputs[at++] = node;
         if (i != args->k) shown[n_shown++] = *arg;
     }
-    for (size_t i = 0; i < e->n_captures; i++) inputs[at++] = e->captures[i];
+    for (size_t i = 0; i < f->n_captures; i++) inputs[at++] = w->e->captures[i];
     for (size_t i = 0; i < w->g->n_variables; i++) inputs[at++] = fuse_node_name(w, w->g->variables[i].name);
-    for (size_t i = 0; i < n_outputs; i++) out_types[i] = outputs[i].type;
-    const char *call = node_put(&w->nodes, &(node_spec){"call", "StatefulPartitionedCall", inputs, NULL,
-                                                        ATTRS({"Tin", ATTR_TYPES, .types = {all->types, all->n}},
-                                                              {"Tout", ATTR_TYPES, .types = {out_types, n_outputs}},
-                                                              {"f", ATTR_FUNC, .text = function})});
+    for (size_t i = 0; i < f->n_outputs; i++) out_types[i] = f->outputs[i].type;
+    const char *call = node_put(&nodes, &(node_spec){"call", "StatefulPartitionedCall", inputs, NULL,
+                                                     ATTRS({"Tin", ATTR_TYPES, .types = {f->all.types, f->all.n}},
+                                                           {"Tout", ATTR_TYPES, .types = {out_types, f->n_outputs}},
+                                                           {"f", ATTR_FUNC, .text = f->name})});
     fuse_output named[FUSE_OUTPUTS];
-    for (size_t i = 0; i < n_outputs; i++) {
-        named[i] = outputs[i];
+    for (size_t i = 0; i < f->n_outputs; i++) {
+        named[i] = f->outputs[i];
         if (!(named[i].ref = arena_format(w->a, "%s:%zu", call, i))) return fail_memory(w->err);
     }
-    fuse_put_signatures(w, shown, n_shown, k, named, n_outputs);
+    fuse_put_signatures(w, f->part, shown, n_shown, k, named, f->n_outputs);
     return INLAY_OK;
 }
 
-inlay_status fuse_put_function(fuse_writer *w, buffer *checkpoint_objects) {
-    fuse_arguments args = {0};
-    fuse_output outputs[FUSE_OUTPUTS];
-    size_t n_outputs = 0;
-    fuse_types all = {0};
+/* The function of PART, its number the next after UID. */
+static inlay_status put_part(fuse_writer *w, fuse_part part, int64_t *uid, fuse_function *f) {
+    const fuse_extractor *e = w->e;
+    bool is_search = part == FUSE_SEARCH;
+    *f = (fuse_function){
+        .part = part, .key = is_search ? w->g->name : w->g->parts[part], .n_captures = is_search ? e->n_captures : 0};
+    TRY(fuse_make_arguments(w, is_search ? e->inputs : &fuse_index_input, is_search ? e->n_inputs : 1,
+                            part != FUSE_LOOKUP, &f->args));
+    static const char *const words[FUSE_PARTS] = {
+        [FUSE_SEARCH] = "", [FUSE_SIMILAR] = "_similar", [FUSE_LOOKUP] = "_lookup"};
+    f->name = arena_format(w->a, "__inference_%s%s_%lld", w->g->prefix, words[part], (long long)++*uid);
+    if (!f->name) return fail_memory(w->err);
+    TRY(put_function(w, f));
+    return put_call(w, f);
+}
+
+inlay_status fuse_put_functions(fuse_writer *w, buffer *checkpoint_objects) {
+    fuse_function functions[FUSE_PARTS];
+    size_t n = 0;
     int64_t uid = 0;
-    TRY(make_arguments(w, &args));
     TRY(largest_uid(w, &uid));
-    const char *function = arena_format(w->a, "__inference_%s_%lld", w->g->prefix, (long long)uid + 1);
-    if (!function) return fail_memory(w->err);
-    TRY(put_function(w, function, &args, outputs, &n_outputs, &all));
-    TRY(put_call(w, function, &args, outputs, n_outputs, &all));
-    TRY(fuse_put_objects(w, function, &args, outputs, n_outputs));
+    TRY(put_part(w, FUSE_SEARCH, &uid, &functions[n++]));
+    for (int part = FUSE_SEARCH + 1; part < FUSE_PARTS; part++)
+        if (w->g->parts[part]) TRY(put_part(w, (fuse_part)part, &uid, &functions[n++]));
+    TRY(fuse_put_objects(w, functions, n));
     return fuse_write_checkpoint_objects(w, checkpoint_objects);
 }

@@ -50,10 +50,27 @@ typedef struct fuse_variable {
     shape dims;
 } fuse_variable;
 
+/* The signatures that a collection may have. All nodes but those of the search lie in a folder under the prefix. */
+typedef enum fuse_part {
+    FUSE_SEARCH,
+    FUSE_SIMILAR, /* the rows like rows that are named by number */
+    FUSE_LOOKUP,  /* those rows */
+    FUSE_PARTS
+} fuse_part;
+extern const char *const fuse_part_folders[FUSE_PARTS]; /* "", "similar/", "lookup/" */
+
+/* Which of them NAME, what follows the prefix and its slash in the name of a node, belongs to. */
+fuse_part fuse_part_of(bytes name);
+
+/* The key of the signature PART of the collection NAME unless it is given another: "similar" of the search "search",
+ * "NAME_similar" of others. NULL when memory is out. */
+const char *fuse_part_key(fuse_part part, const char *name, arena *a);
+
 /* What is added. */
 typedef struct fuse_graph {
-    const char *name;   /* of the signature */
-    const char *prefix; /* of nodes, keys and objects: "inlay_NAME" */
+    const char *name;              /* of the signature */
+    const char *parts[FUSE_PARTS]; /* keys of the signatures beside the search; NULL: it is not made */
+    const char *prefix;            /* of nodes, keys and objects: "inlay_NAME" */
     int32_t default_k;
     bool make_default;
     int64_t dim;

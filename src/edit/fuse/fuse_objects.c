@@ -17,12 +17,11 @@ static void put_spec(buffer *dict, const char *key, dtype type, const shape *dim
 
 /* SavedConcreteFunction: bound_inputs 2, canonicalized_input_signature 3 (a tuple 52 of an empty tuple and a dict 53),
  * output_signature 4. */
-static void put_concrete_function(fuse_writer *w, buffer *out, const char *name, const fuse_arguments *args,
-                                  const fuse_output *outputs, size_t n_outputs, const int64_t *variable_nodes) {
+static void put_concrete_function(fuse_writer *w, buffer *out, const fuse_function *f, const int64_t *variable_nodes) {
     size_t entry = wire_begin(out, 2);
-    wire_put_text(out, 1, name);
+    wire_put_text(out, 1, f->name);
     size_t function = wire_begin(out, 2), bound = wire_begin(out, 2);
-    for (size_t i = 0; i < w->e->n_captures; i++) wire_put_varint(out, (uint64_t)w->e->bound_inputs[i]);
+    for (size_t i = 0; i < f->n_captures; i++) wire_put_varint(out, (uint64_t)w->e->bound_inputs[i]);
     for (size_t i = 0; i < w->g->n_variables; i++) wire_put_varint(out, (uint64_t)variable_nodes[i]);
     wire_end(out, bound);
     size_t signature = wire_begin(out, 3), tuple = wire_begin(out, 52), first = wire_begin(out, 1),
@@ -30,13 +29,14 @@ static void put_concrete_function(fuse_writer *w, buffer *out, const char *name,
     wire_end(out, nothing);
     wire_end(out, first);
     size_t second = wire_begin(out, 1), dict = wire_begin(out, 53);
-    for (size_t i = 0; i < args->n; i++) put_spec(out, args->list[i].key, args->list[i].type, &args->list[i].dims);
+    for (size_t i = 0; i < f->args.n; i++)
+        put_spec(out, f->args.list[i].key, f->args.list[i].type, &f->args.list[i].dims);
     wire_end(out, dict);
     wire_end(out, second);
     wire_end(out, tuple);
     wire_end(out, signature);
     size_t results = wire_begin(out, 4), result_dict = wire_begin(out, 53);
-    for (size_t i = 0; i < n_outputs; i++) put_spec(out, outputs[i].key, outputs[i].type, &fuse_any_matrix);
+    for (size_t i = 0; i < f->n_outputs; i++) put_spec(out, f->outputs[i].key, f->outputs[i].type, &f->outputs[i].dims);
     wire_end(out, result_dict);
     wire_end(out, results);
     wire_end(out, function);
@@ -72,44 +72,52 @@ static inlay_status add_saved_objects(fuse_writer *w, object_graph *objects, int
     return failed ? fail_memory(w->err) : INLAY_OK;
 }
 
-inlay_status fuse_put_objects(fuse_writer *w, const char *function, const fuse_arguments *args,
-                              const fuse_output *outputs, size_t n_outputs) {
+/* The node behind the signature of F: bare_concrete_function 8 {concrete_function_name 1, argument_keywords 2,
+ * allowed_positional_arguments 3}. */
+static int64_t add_bare_function(object_graph *objects, const fuse_function *f, buffer *node) {
+    buffer_clear(node);
+    size_t bare = wire_begin(node, 8);
+    wire_put_text(node, 1, f->name);
+    for (size_t i = 0; i < f->args.n; i++) wire_put_text(node, 2, f->args.list[i].key);
+    wire_put_uint(node, 3, f->args.n);
+    wire_end(node, bare);
+    return object_graph_add_node(objects, node);
+}
+
+/* FUNCTION_NODE is serving_default too, what that was is called features. */
+static inlay_status change_default(fuse_writer *w, object_graph *objects, int64_t function_node) {
+    int64_t map = w->e->signature_map, old;
+    TRY(object_graph_child(objects, map, "serving_default", &old, w->err));
+    if (old >= 0 && w->e->default_is_search)
+        return object_graph_change_child(objects, map, "serving_default", function_node, "serving_default", w->a,
+                                         w->err);
+    if (old >= 0) TRY(object_graph_change_child(objects, map, "serving_default", -1, "features", w->a, w->err));
+    object_graph_add_child(objects, map, function_node, "serving_default");
+    return INLAY_OK;
+}
+
+inlay_status fuse_put_objects(fuse_writer *w, const fuse_function *functions, size_t n) {
     object_graph objects;
-    buffer node = {0}, functions = {0}, message = {0};
+    buffer node = {0}, concrete = {0}, message = {0};
     int64_t *variable_nodes = arena_zalloc(w->a, w->g->n_variables + 1, sizeof *variable_nodes);
     if (!variable_nodes) return fail_memory(w->err);
     TRY(object_graph_open(w->e->graph->object_graph, w->file, w->a, &objects, w->err));
     inlay_status status;
     TRY_TO(done, add_saved_objects(w, &objects, variable_nodes));
-    put_concrete_function(w, &functions, function, args, outputs, n_outputs, variable_nodes);
-
-    size_t bare = wire_begin(
-        &node,
-        8); /* bare_concrete_function: concrete_function_name 1, argument_keywords 2, allowed_positional_arguments 3 */
-    wire_put_text(&node, 1, function);
-    for (size_t i = 0; i < args->n; i++) wire_put_text(&node, 2, args->list[i].key);
-    wire_put_uint(&node, 3, args->n);
-    wire_end(&node, bare);
-    int64_t map = w->e->signature_map, function_node = object_graph_add_node(&objects, &node);
-    object_graph_add_child(&objects, map, function_node, w->g->name);
-    if (w->g->make_default) {
-        int64_t old;
-        TRY_TO(done, object_graph_child(&objects, map, "serving_default", &old, w->err));
-        if (old >= 0 && w->e->default_is_search)
-            TRY_TO(done, object_graph_change_child(&objects, map, "serving_default", function_node, "serving_default",
-                                                   w->a, w->err));
-        else if (old >= 0)
-            TRY_TO(done, object_graph_change_child(&objects, map, "serving_default", -1, "features", w->a, w->err));
-        if (old < 0 || !w->e->default_is_search)
-            object_graph_add_child(&objects, map, function_node, "serving_default");
+    for (size_t i = 0; i < n; i++) {
+        put_concrete_function(w, &concrete, &functions[i], variable_nodes);
+        int64_t function_node = add_bare_function(&objects, &functions[i], &node);
+        object_graph_add_child(&objects, w->e->signature_map, function_node, functions[i].key);
+        if (functions[i].part == FUSE_SEARCH && w->g->make_default)
+            TRY_TO(done, change_default(w, &objects, function_node));
     }
     if (node.failed) TRY_TO(done, fail_memory(w->err));
-    TRY_TO(done, object_graph_finish(&objects, &functions, &message, w->err));
+    TRY_TO(done, object_graph_finish(&objects, &concrete, &message, w->err));
     saved_edit_object_graph(&w->edit, buffer_bytes(&message));
 done:
     object_graph_free(&objects);
     buffer_free(&node);
-    buffer_free(&functions);
+    buffer_free(&concrete);
     buffer_free(&message);
     return status;
 }

@@ -33,4 +33,7 @@ typedef struct search_outputs {
 } search_outputs;
 search_outputs search_graph_put(node_writer *w, const search_graph *g);
 
+/* Labels or ids of ROWS (reference, int64 of any shape), for a G that has some. */
+const char *search_payload_put(node_writer *w, const search_graph *g, const char *rows);
+
 #endif

@@ -101,16 +101,48 @@ static inlay_status list_function_nodes(const collection *c, graph_nodes *out, i
     }
 }
 
-static inlay_status find_function(collection *c, arena *a, inlay_error *err) {
+/* The name of the function that CALL, a node of the main graph, calls. */
+static inlay_status called_name(const collection *c, bytes call, arena *a, const char **out, inlay_error *err) {
     bytes f;
     wire_field func, name;
     bool found;
-    TRY(fuse_find_attr(c->call, "f", c->model->file, &f, err));
+    TRY(fuse_find_attr(call, "f", c->model->file, &f, err));
     TRY(wire_find(f, 10, c->model->file, &func, &found, err));
     if (found) TRY(wire_find(func.data, 1, c->model->file, &name, &found, err));
     if (!found || name.type != WIRE_BYTES)
-        return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "node %s/call calls no function", c->prefix);
-    if (!(c->function_name = arena_copy(a, name.data))) return fail_memory(err);
+        return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "a node call of %s calls no function", c->prefix);
+    return (*out = arena_copy(a, name.data)) ? INLAY_OK : fail_memory(err);
+}
+
+/* Whether fuse gave FUNCTION its name: what goes with the collection must be its own. */
+static bool is_made_for(const collection *c, const char *function) {
+    static const char start[] = "__inference_";
+    size_t n = strlen(c->prefix);
+    return strncmp(function, start, sizeof start - 1) == 0 && strncmp(function + sizeof start - 1, c->prefix, n) == 0 &&
+           function[sizeof start - 1 + n] == '_';
+}
+
+/* The functions of all parts that are there. */
+static inlay_status list_functions(collection *c, const graph_nodes *main, arena *a, inlay_error *err) {
+    size_t n = 0;
+    for (int part = 0; part < FUSE_PARTS; part++) {
+        char name[32];
+        snprintf(name, sizeof name, "%scall", fuse_part_folders[part]);
+        bytes call = graph_nodes_find(main, name);
+        if (!call.data) continue;
+        TRY(called_name(c, call, a, &c->functions[n], err));
+        if (part != FUSE_SEARCH && !is_made_for(c, c->functions[n]))
+            return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "node %s/%s calls a function of something else",
+                           c->prefix, name);
+        n++;
+    }
+    c->functions[n] = NULL;
+    c->function_name = c->functions[0];
+    return INLAY_OK;
+}
+
+static inlay_status find_function(collection *c, const graph_nodes *main, arena *a, inlay_error *err) {
+    TRY(list_functions(c, main, a, err));
     saved_walk functions = saved_functions(c->model, c->graph);
     for (;;) {
         wire_field at;
@@ -121,7 +153,7 @@ static inlay_status find_function(collection *c, arena *a, inlay_error *err) {
             return fail_at(err, INLAY_DATA_LOSS, c->model->file, -1, "the library has no function %s",
                            c->function_name);
         TRY(fuse_function_name(at.data, c->model->file, &label, err));
-        if (!bytes_equal(label, name.data)) continue;
+        if (!bytes_is(label, c->function_name)) continue;
         c->function = at.data;
         return INLAY_OK;
     }
@@ -250,16 +282,25 @@ static inlay_status read_payload(collection *c, const graph_nodes *g, arena *a, 
 
 /* ---- signatures */
 
-static bool is_own(const collection *c, const saved_signature *s) {
-    const saved_tensor *scores = saved_find_tensor(s->outputs, s->output_count, "scores");
+fuse_part collection_part(const collection *c, const saved_signature *s) {
     bytes rest;
-    return scores && collection_owns(c->prefix, bytes_of(scores->name), &rest);
+    for (size_t i = 0; i < s->output_count; i++)
+        if (collection_owns(c->prefix, bytes_of(s->outputs[i].name), &rest)) {
+            fuse_part part = fuse_part_of(rest);
+            if (part != FUSE_SEARCH || saved_find_tensor(s->outputs, s->output_count, "scores")) return part;
+        }
+    return FUSE_PARTS;
 }
 
 static inlay_status read_signatures(collection *c, inlay_error *err) {
     for (size_t i = 0; i < c->graph->signature_count; i++) {
         const saved_signature *s = &c->graph->signatures[i];
-        if (!is_own(c, s)) continue;
+        fuse_part part = collection_part(c, s);
+        if (part == FUSE_PARTS) continue;
+        if (part != FUSE_SEARCH) {
+            c->parts[part] = s->key;
+            continue;
+        }
         if (!c->signature || strcmp(s->key, c->name) == 0) c->signature = s;
         if (strcmp(s->key, "serving_default") == 0) c->is_default = true;
     }
@@ -278,7 +319,7 @@ static inlay_status read_search(collection *c, arena *a, inlay_error *err) {
     c->call = graph_nodes_find(&main, "call");
     c->form = c->call.data ? FUSE_OBJECTS : FUSE_GRAPH;
     if (c->form == FUSE_OBJECTS) {
-        TRY_TO(done, find_function(c, a, err));
+        TRY_TO(done, find_function(c, &main, a, err));
         TRY_TO(done, list_function_nodes(c, &body, err));
         search = &body;
     }
@@ -323,11 +364,12 @@ inlay_status collection_move(collection *c, saved_model *model, arena *a, inlay_
     c->model = model;
     c->signature = NULL;
     c->is_default = false;
+    memset(c->parts, 0, sizeof c->parts);
     TRY(saved_model_pick(model, NULL, &c->graph, err));
     inlay_status status = list_main_nodes(c, &main, err);
     if (status == INLAY_OK && c->form == FUSE_OBJECTS) {
         c->call = graph_nodes_find(&main, "call");
-        status = find_function(c, a, err);
+        status = find_function(c, &main, a, err);
     }
     graph_nodes_free(&main);
     return status == INLAY_OK ? read_signatures(c, err) : status;

@@ -28,6 +28,7 @@ typedef struct collection {
     int32_t default_k;
     const saved_signature *signature; /* one that is this search */
     bool is_default;                  /* serving_default is this search */
+    const char *parts[FUSE_PARTS];    /* keys of the signatures beside the search; NULL: there is none */
     collection_chunk *chunks;
     size_t n_chunks;
     const char *payload;          /* "labels" or "ids", the output; NULL: none */
@@ -41,7 +42,8 @@ typedef struct collection {
     /* FUSE_OBJECTS */
     bytes objects; /* the checkpoint's object graph, where it is not the bundle's any more; else no data */
     const char *function_name;
-    bytes function, call; /* FunctionDef; NodeDef of its call in the main graph */
+    bytes function, call;                  /* FunctionDef; NodeDef of its call in the main graph */
+    const char *functions[FUSE_PARTS + 1]; /* names of all its functions, NULL-terminated */
 } collection;
 
 /* Opens the collection NAME of the model in the folder PATH; NULL: "search", or the only one. *c is the caller's
@@ -61,6 +63,9 @@ inlay_status collection_move(collection *c, saved_model *model, arena *a, inlay_
 /* Rows that can no longer win: their factor is NaN, or infinite for l2. *count is their number in CHUNK. */
 bool collection_is_tombstone(const collection *c, float side);
 inlay_status collection_tombstones(const collection *c, size_t chunk, int64_t *count, inlay_error *err);
+
+/* Which part of the collection S asks: one of its outputs lies there. FUSE_PARTS: none of this collection. */
+fuse_part collection_part(const collection *c, const saved_signature *s);
 
 /* The names of the collections of a metagraph, in the arena. */
 inlay_status collection_names(const saved_model *model, const saved_metagraph *graph, arena *a, const char ***names,

@@ -15,20 +15,22 @@ typedef struct rebuilding {
     size_t n_keywords;
 } rebuilding;
 
-/* The search is put back under one name, and as the default. */
+/* Each part is put back under one name, the search as the default too. */
 static inlay_status check_signatures(const collection *c, inlay_error *err) {
-    bytes rest;
     if (strcmp(c->signature->key, "serving_default") == 0)
         return fail_at(err, INLAY_FAILED_PRECONDITION, c->model->path, -1,
                        "the search %s is serving_default only; give it a name of its own", c->name);
     for (size_t i = 0; i < c->graph->signature_count; i++) {
         const saved_signature *s = &c->graph->signatures[i];
-        const saved_tensor *scores = saved_find_tensor(s->outputs, s->output_count, "scores");
-        if (s == c->signature || strcmp(s->key, "serving_default") == 0 || !scores ||
-            !collection_owns(c->prefix, bytes_of(scores->name), &rest))
-            continue;
+        fuse_part part = collection_part(c, s);
+        if (part == FUSE_PARTS) continue;
+        bool is_search = part == FUSE_SEARCH;
+        const char *key = is_search ? c->signature->key : c->parts[part];
+        if (strcmp(s->key, key) == 0 || (is_search && strcmp(s->key, "serving_default") == 0)) continue;
         return fail_at(err, INLAY_FAILED_PRECONDITION, c->model->path, -1,
-                       "signature %s is another name of the search %s; remove it first", s->key, c->signature->key);
+                       is_search ? "signature %s is another name of the search %s; remove it first"
+                                 : "signature %s is another name of %s; remove one of them first",
+                       s->key, key);
     }
     return INLAY_OK;
 }

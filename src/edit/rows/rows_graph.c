@@ -77,6 +77,7 @@ inlay_status rows_rebuild_graph(rows_edit *e, inlay_error *err) {
                     .payload_variable = e->payload_variable,
                     .payload_type = c.payload ? c.payload_stored->type : INLAY_INVALID_DTYPE};
     inlay_status status;
+    memcpy(g.parts, c.parts, sizeof g.parts);
     TRY_TO(done, list_variables(e, &g, err));
     TRY_TO(done, open_current(e, &own, &current, err));
     if (own && !e->is_new) TRY_TO(done, collection_move(&c, current, &e->a, err));

@@ -135,6 +135,12 @@ static inlay_status edit_nodes(unfusing *u, inlay_error *err) {
     }
 }
 
+static bool is_own_function(const collection *c, bytes name) {
+    for (const char *const *f = c->functions; *f; f++)
+        if (bytes_is(name, *f)) return true;
+    return false;
+}
+
 static inlay_status edit_functions(unfusing *u, inlay_error *err) {
     if (u->c->form != FUSE_OBJECTS) return INLAY_OK;
     saved_walk functions = saved_functions(u->c->model, u->c->graph);
@@ -145,7 +151,7 @@ static inlay_status edit_functions(unfusing *u, inlay_error *err) {
         TRY(saved_walk_next(&functions, &f, &got, err));
         if (!got) return INLAY_OK;
         TRY(fuse_function_name(f.data, u->file, &name, err));
-        if (bytes_is(name, u->c->function_name)) saved_edit_replace(&u->edit, &f, (bytes){0});
+        if (is_own_function(u->c, name)) saved_edit_replace(&u->edit, &f, (bytes){0});
     }
 }
 
@@ -280,6 +286,16 @@ static inlay_status mark_child(const object_graph *objects, int64_t node, const 
     return INLAY_OK;
 }
 
+/* Marks the nodes that name functions of the collection, also those that are no signature's any more. */
+static inlay_status mark_functions(const unfusing *u, const object_graph *objects, bool *gone, inlay_error *err) {
+    for (size_t i = 1; i < objects->n_nodes; i++) {
+        bytes name;
+        TRY(object_graph_bare_function(objects, (int64_t)i, &name, err));
+        gone[i] |= name.size && is_own_function(u->c, name);
+    }
+    return INLAY_OK;
+}
+
 /* The child `features` of the signature map is called serving_default again. */
 static inlay_status rename_features(unfusing *u, buffer *message, inlay_error *err) {
     object_graph objects;
@@ -305,7 +321,6 @@ done:
 static inlay_status edit_objects(unfusing *u, inlay_error *err) {
     const collection *c = u->c;
     object_graph objects;
-    int64_t map;
     buffer out = {0};
     if (c->form != FUSE_OBJECTS) return INLAY_OK;
     TRY(object_graph_open(c->graph->object_graph, u->file, u->a, &objects, err));
@@ -313,13 +328,8 @@ static inlay_status edit_objects(unfusing *u, inlay_error *err) {
     bool *gone = arena_zalloc(u->a, objects.n_nodes, sizeof *gone);
     if (!gone) TRY_TO(done, fail_memory(err));
     TRY_TO(done, mark_child(&objects, 0, c->prefix, true, gone, err));
-    TRY_TO(done, object_graph_child(&objects, 0, "signatures", &map, err));
-    for (size_t i = 0; map >= 0 && i < c->graph->signature_count; i++) {
-        const saved_signature *s = &c->graph->signatures[i];
-        if (names_lost(u, s->outputs, s->output_count))
-            TRY_TO(done, mark_child(&objects, map, s->key, false, gone, err));
-    }
-    TRY_TO(done, object_graph_without(c->graph->object_graph, SAVED_OBJECTS, gone, objects.n_nodes, c->function_name,
+    TRY_TO(done, mark_functions(u, &objects, gone, err));
+    TRY_TO(done, object_graph_without(c->graph->object_graph, SAVED_OBJECTS, gone, objects.n_nodes, c->functions,
                                       u->file, &out, err));
     if (u->rename_features) TRY_TO(done, rename_features(u, &out, err));
     saved_edit_object_graph(&u->edit, buffer_bytes(&out));
