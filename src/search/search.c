@@ -88,6 +88,12 @@ static inlay_status check_finite(const float *queries, int64_t n, int64_t dim, i
     return INLAY_OK;
 }
 
+static scan_factor factor_of(search_metric metric, bool sided) {
+    if (metric == SEARCH_APART) return SCAN_APART;
+    if (!sided) return SCAN_PLAIN;
+    return metric == SEARCH_L2 || metric == SEARCH_LESS ? SCAN_MINUS : SCAN_TIMES;
+}
+
 static inlay_status list_sources(search *s, inlay_error *err) {
     const search_view *view = s->view;
     s->sources = mem_zalloc(view->n_chunks, sizeof *s->sources);
@@ -105,9 +111,7 @@ static inlay_status list_sources(search *s, inlay_error *err) {
                                                        .dim = s->dim,
                                                        .stride = size * (chunk->transposed ? count : s->dim),
                                                        .first_row = chunk->first_row,
-                                                       .factor = !chunk->side                ? SCAN_PLAIN
-                                                                 : view->metric == SEARCH_L2 ? SCAN_MINUS
-                                                                                             : SCAN_TIMES},
+                                                       .factor = factor_of(view->metric, chunk->side != NULL)},
                                               .type = type,
                                               .transposed = chunk->transposed};
         s->has[scan_class_of(type)] = true;
