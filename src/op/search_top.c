@@ -1,8 +1,8 @@
 /* What TopKV2 gives for scores of queries and stored rows, without the scores: rows are scanned where they lie.
  *
- * Scores that are not finite are the exception: TopKV2 keeps a NaN and the order of what is below all numbers, a scan
- * does not. Queries that may have such scores among their winners, and searches too small to gain anything, have all
- * scores computed as their graph would. */
+ * Scores that are not finite are the exception: TopKV2 keeps a NaN and puts it below all numbers, a scan takes it for
+ * minus infinity. A query that may have such scores among its winners has all its scores computed, as its graph would.
+ */
 #include "base/num.h"
 #include "kernel/gemm/gemm.h"
 #include "op/families.h"
@@ -10,8 +10,6 @@
 #include "search/search.h"
 
 #include <math.h>
-
-enum { FEW_SCORES = 1 << 12, FEW_ELEMENTS = 1 << 18 /* of rows: both times measured */ };
 
 typedef struct top_state {
     search_metric metric;
@@ -50,78 +48,70 @@ typedef struct top_call {
 
 /* ---- all scores */
 
-static void apart_scores(const top_call *t, int64_t first, int64_t n, const float *rows, float *scores) {
-    for (int64_t q = 0; q < n; q++)
-        for (int64_t i = 0; i < t->count; i++) {
-            const float *query = tensor_f32(t->queries) + (first + q) * t->dim, *row = rows + i * t->dim;
-            float sum = 0;
-            for (int64_t j = 0; j < t->dim; j++) sum += (query[j] - row[j]) * (query[j] - row[j]);
-            scores[q * t->count + i] = -sum;
+static void apart_scores(const top_call *t, const float *query, const uint8_t *rows, float *scores) {
+    for (int64_t i = 0; i < t->count; i++) {
+        float sum = 0;
+        for (int64_t j = 0; j < t->dim; j++) {
+            float apart = query[j] - load_f32(rows + sizeof(float) * (size_t)(i * t->dim + j));
+            sum += apart * apart;
         }
+        scores[i] = -sum;
+    }
 }
 
-static inlay_status products(const top_call *t, int64_t first, int64_t n, const float *rows, float *scores,
+static inlay_status products(const top_call *t, const float *query, const uint8_t *rows, float *scores,
                              inlay_error *err) {
     gemm_call g = {.type = INLAY_FLOAT32,
                    .trans_b = !t->state->transposed,
-                   .m = n,
+                   .m = 1,
                    .n = t->count,
                    .k = t->dim,
-                   .a = tensor_f32(t->queries) + first * t->dim,
+                   .a = query,
                    .b = rows,
                    .c = scores,
                    .batch = 1};
-    if (n == 0 || t->count == 0) return INLAY_OK;
-    if (t->dim == 0) {
-        memset(scores, 0, (size_t)(n * t->count) * sizeof *scores);
-        return INLAY_OK;
-    }
-    return gemm_run(&g, err);
+    if (t->dim > 0) return gemm_run(&g, err);
+    memset(scores, 0, (size_t)t->count * sizeof *scores);
+    return INLAY_OK;
 }
 
-/* Side numbers and offsets, onto the scores of query FIRST and on. */
-static void finish_scores(const top_call *t, int64_t first, int64_t n, float *scores) {
+/* Onto SCORES [rows] of query Q. */
+static void add_side_and_offset(const top_call *t, int64_t q, float *scores) {
     const float *side = t->side ? tensor_f32(t->side) : NULL;
-    for (int64_t q = 0; q < n; q++, scores += t->count) {
-        for (int64_t i = 0; side && i < t->count; i++)
-            scores[i] = t->state->metric == SEARCH_LESS ? scores[i] - side[i] : scores[i] * side[i];
-        for (int64_t i = 0; t->offset && i < t->count; i++) scores[i] += tensor_f32(t->offset)[first + q];
-    }
+    for (int64_t i = 0; side && i < t->count; i++)
+        scores[i] = t->state->metric == SEARCH_LESS ? scores[i] - side[i] : scores[i] * side[i];
+    for (int64_t i = 0; t->offset && i < t->count; i++) scores[i] += tensor_f32(t->offset)[q];
 }
 
-/* Queries FIRST .. FIRST + N by their scores for all rows; VALUES and PLACES [n, k] may be the outputs. */
-static inlay_status by_scores(const top_call *t, int64_t first, int64_t n, tensor *values, tensor *places,
-                              inlay_error *err) {
-    shape dims = shape_matrix(n, t->count);
-    tensor *rows, *aligned = NULL, *scores = NULL;
+/* SCORES [1, rows] of query Q. */
+static inlay_status all_scores(const top_call *t, int64_t q, tensor *scores, inlay_error *err) {
+    const float *query = tensor_f32(t->queries) + q * t->dim;
+    tensor *rows;
     TRY(tensor_to_float(t->rows, INLAY_FLOAT32, t->c->budget, &rows, err));
-    inlay_status status = tensor_aligned(rows, t->c->budget, &aligned, err);
-    if (status == INLAY_OK) status = tensor_new(INLAY_FLOAT32, &dims, t->c->budget, &scores, err);
-    if (status == INLAY_OK && t->state->metric == SEARCH_APART)
-        apart_scores(t, first, n, tensor_f32(aligned), tensor_f32(scores));
-    else if (status == INLAY_OK)
-        status = products(t, first, n, tensor_f32(aligned), tensor_f32(scores), err);
-    if (status == INLAY_OK) {
-        finish_scores(t, first, n, tensor_f32(scores));
-        status = top_find(scores, t->k, values, places, err);
-    }
-    tensor_release(scores);
-    tensor_release(aligned);
+    inlay_status status = INLAY_OK;
+    if (t->state->metric == SEARCH_APART)
+        apart_scores(t, query, rows->data, tensor_f32(scores));
+    else
+        status = products(t, query, rows->data, tensor_f32(scores), err);
+    if (status == INLAY_OK) add_side_and_offset(t, q, tensor_f32(scores));
     tensor_release(rows);
     return status;
 }
 
-static inlay_status one_by_scores(const top_call *t, int64_t query, inlay_error *err) {
-    shape dims = shape_matrix(1, t->k);
-    tensor *values, *places = NULL;
+static inlay_status by_scores(const top_call *t, int64_t q, inlay_error *err) {
+    shape all = shape_matrix(1, t->count), best = shape_matrix(1, t->k);
     size_t width = dtype_size(t->places->type);
-    TRY(tensor_new(INLAY_FLOAT32, &dims, t->c->budget, &values, err));
-    inlay_status status = tensor_new(t->places->type, &dims, t->c->budget, &places, err);
-    if (status == INLAY_OK) status = by_scores(t, query, 1, values, places, err);
+    tensor *scores, *values = NULL, *places = NULL;
+    TRY(tensor_new(INLAY_FLOAT32, &all, t->c->budget, &scores, err));
+    inlay_status status = tensor_new(INLAY_FLOAT32, &best, t->c->budget, &values, err);
+    if (status == INLAY_OK) status = tensor_new(t->places->type, &best, t->c->budget, &places, err);
+    if (status == INLAY_OK) status = all_scores(t, q, scores, err);
+    if (status == INLAY_OK) status = top_find(scores, t->k, values, places, err);
     if (status == INLAY_OK) {
-        memcpy(tensor_f32(t->values) + query * t->k, values->data, (size_t)t->k * sizeof(float));
-        memcpy(t->places->data + (size_t)(query * t->k) * width, places->data, (size_t)t->k * width);
+        memcpy(tensor_f32(t->values) + q * t->k, values->data, (size_t)t->k * sizeof(float));
+        memcpy(t->places->data + (size_t)(q * t->k) * width, places->data, (size_t)t->k * width);
     }
+    tensor_release(scores);
     tensor_release(values);
     tensor_release(places);
     return status;
@@ -164,7 +154,7 @@ static inlay_status scan(const top_call *t, const float *queries, int64_t *rows,
     }
     for (int64_t q = 0; q < t->n; q++)
         if (tensor_f32(t->values)[q * t->k + t->k - 1] == -INFINITY || !is_finite_query(t, q))
-            TRY(one_by_scores(t, q, err));
+            TRY(by_scores(t, q, err));
     return INLAY_OK;
 }
 
@@ -217,10 +207,7 @@ static inlay_status check(top_call *t, inlay_error *err) {
 static inlay_status answer(top_call *t, inlay_error *err) {
     TRY(check(t, err));
     if (t->n == 0 || t->k == 0) return INLAY_OK;
-    int64_t scores, elements;
-    bool few = mul_i64(t->n, t->count, &scores) && mul_i64(t->count, t->dim, &elements) && scores <= FEW_SCORES &&
-               elements <= FEW_ELEMENTS && t->rows->type == INLAY_FLOAT32;
-    return few ? by_scores(t, 0, t->n, t->values, t->places, err) : by_scan(t, err);
+    return by_scan(t, err);
 }
 
 static inlay_status top_run(op_call *c, inlay_error *err) {

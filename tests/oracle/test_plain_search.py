@@ -144,3 +144,137 @@ TAKEN = {
 def test_taken_and_answered_as_tensorflow_does(runner, tmp_path, name):
     scores = TAKEN[name]
     check(runner, Model(scores), tmp_path / "model", scores, rounding=2e-5 if "expanded" in name else 2e-6)
+
+
+NOT_TAKEN = {
+    "rounded": lambda m, q: tf.round(tf.matmul(q, m.rows, transpose_b=True)),
+    "squared": lambda m, q: tf.square(tf.matmul(q, m.rows, transpose_b=True)),
+    "softmax": lambda m, q: tf.nn.softmax(tf.matmul(q, m.rows, transpose_b=True)),
+    "masked": lambda m, q: tf.where(tf.range(N)[None] % 3 == 0, -1e9, tf.matmul(q, m.rows, transpose_b=True)),
+    "two_products": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) + tf.matmul(tf.abs(q), m.columns),
+    "product_and_numbers_twice": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) * m.bias + m.bias,
+    "rows_of_the_run": lambda m, q: tf.matmul(q, m.rows + q[:1] * 0.5, transpose_b=True),
+    "rows_scaled_by_dimension": lambda m, q: tf.matmul(q, m.rows * tf.range(1.0, DIM + 1), transpose_b=True),
+    "norms_of_columns": lambda m, q: tf.matmul(q, tf.nn.l2_normalize(m.rows, 0), transpose_b=True),
+    "norm_of_all": lambda m, q: tf.matmul(q, tf.nn.l2_normalize(m.rows), transpose_b=True),
+    "manhattan": lambda m, q: -tf.reduce_sum(tf.abs(q[:, None] - m.rows[None]), -1),
+    "cubed": lambda m, q: -tf.reduce_sum((q[:, None] - m.rows[None]) ** 3, -1),
+    "mean": lambda m, q: -tf.reduce_mean(tf.square(q[:, None] - m.rows[None]), -1),
+    "furthest": lambda m, q: tf.reduce_sum(tf.square(q[:, None] - m.rows[None]), -1),
+    "guarded_outer_product": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) / (norm(q, 1, True) * norm(m.rows) + 0.5),
+    "numbers_of_the_run": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) + tf.reduce_sum(q),
+    "queries_without_their_norm": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) - tf.reduce_max(q, 1, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("name", NOT_TAKEN)
+def test_near_misses_run_as_they_are(runner, tmp_path, name):
+    scores = NOT_TAKEN[name]
+    check(runner, Model(scores), tmp_path / "model", scores, taken=False, rounding=2e-5, batches=(3,), ks=(4,))
+
+
+def product(m, q):
+    return tf.matmul(q, m.rows, transpose_b=True)
+
+
+def test_the_same_number_of_rows_and_dimensions(runner, tmp_path):
+    """Which axis is which must not be guessed by its size."""
+    square = rng.standard_normal((DIM, DIM)).astype(np.float32)
+    for i, scores in enumerate((product, lambda m, q: tf.matmul(q, m.rows), TAKEN["cosine"], TAKEN["l2"],
+                                lambda m, q: tf.matmul(q, tf.nn.l2_normalize(m.rows, 0)),
+                                lambda m, q: tf.matmul(q, m.rows) / norm(m.rows, 0),
+                                lambda m, q: tf.matmul(q, m.rows) / norm(m.rows, 1))):
+        check(runner, Model(scores, square), tmp_path / f"taken{i}", scores, batches=(3, DIM), ks=(5,))
+    for i, scores in enumerate((lambda m, q: tf.matmul(q, tf.nn.l2_normalize(m.rows, 1)),
+                                lambda m, q: tf.matmul(q, m.rows) / norm(m.rows, 1)[:, None],
+                                lambda m, q: -tf.reduce_sum(tf.square(q[:, None] - m.rows[None]), 1))):
+        module = Model(scores, square)
+        assert runner.open(save(module, tmp_path / f"left{i}")) == "ok"
+        assert_taken(runner, False)
+
+
+def test_sums_beyond_float_products_keep_small_distances(runner, tmp_path):
+    """Squares of differences, not the expanded form, which would lose them all."""
+    rows = (1000 + rng.standard_normal((300, DIM))).astype(np.float32)
+    module = Model(TAKEN["l2"], rows)
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner)
+    queries = rows[:20] + rng.standard_normal((20, DIM)).astype(np.float32) / 100
+    compare(ask(runner, queries, 5), module.search(tf.constant(queries), tf.constant(5)))
+
+
+@pytest.mark.parametrize("name", ["product", "cosine", "l2", "l2_expanded", "cosine_divided"])
+def test_more_than_there_are_is_an_error(runner, tmp_path, name):
+    module = Model(TAKEN[name], ROWS[:20])
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner)
+    queries = rng.standard_normal((2, DIM)).astype(np.float32)
+    compare(ask(runner, queries, 20), module.search(tf.constant(queries), tf.constant(20)), rounding=2e-5)
+    for k in (21, -1):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            module.search(tf.constant(queries), tf.constant(k))
+        answer, _ = runner.run({"q": queries, "k": np.int32(k)}, ["values"], "search")
+        assert answer.startswith("INVALID_ARGUMENT") and f"k is {k}" in answer
+
+
+def test_queries_of_another_width_are_an_error(runner, tmp_path):
+    module = Model(product, spec=(None, None))
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner)
+    answer, _ = runner.run({"q": np.zeros((2, DIM + 1), np.float32), "k": np.int32(1)}, ["values"], "search")
+    assert answer.startswith("INVALID_ARGUMENT") and "[2, 25]" in answer
+
+
+def test_widened_queries_of_unknown_width_are_left(runner, tmp_path):
+    """They may be one wide, and then they are spread."""
+    module = Model(TAKEN["l2"], spec=(None, None))
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner, False)
+    queries = rng.standard_normal((2, 1)).astype(np.float32)
+    compare(ask(runner, queries, 3), module.search(tf.constant(queries), tf.constant(3)))
+
+
+def test_queries_of_three_dimensions(runner, tmp_path):
+    module = Model(product, spec=(None, None, DIM))
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner)
+    queries = rng.standard_normal((3, 5, DIM)).astype(np.float32)
+    compare(ask(runner, queries, 4), module.search(tf.constant(queries), tf.constant(4)))
+
+
+@pytest.mark.parametrize("top,taken", [
+    (lambda s, k: tf.raw_ops.TopKV2(input=s, k=k, index_type=tf.int64), True),
+    (lambda s, k: tf.math.top_k(s, tf.minimum(k, 7)), True),
+    (lambda s, k: tf.math.top_k(s, 6), True),
+    (lambda s, k: tf.math.top_k(s, tf.cast(k, tf.int16)), True),
+    (lambda s, k: tf.math.top_k(s, k, sorted=False), False),
+    (lambda s, k: tf.math.top_k(tf.cast(s, tf.float64), k), False),
+])
+def test_forms_of_top_k(runner, tmp_path, top, taken):
+    module = Model(product, top=lambda s, k: [tf.cast(t, tf.float32) if t.dtype == tf.float64 else t for t in top(s, k)])
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner, taken)
+    queries = rng.standard_normal((3, DIM)).astype(np.float32)
+    ours, theirs = ask(runner, queries, 10), module.search(tf.constant(queries), tf.constant(10))
+    if taken:  # an order of its own, without sorting
+        compare(ours, theirs)
+
+
+def test_scores_that_are_asked_for_are_not_computed_twice(runner, tmp_path):
+    module = Model(product)
+    module.search = tf.function(lambda q, k: {**module.answer(product(module, q), k, tf.math.top_k), "all": product(module, q)},
+                                input_signature=module.search.input_signature)
+    assert runner.open(save(module, tmp_path / "separate")) == "ok"
+    assert_taken(runner)  # two products, one of them searched
+
+    def both(q, k):
+        scores = product(module, q)
+        return {**module.answer(scores, k, tf.math.top_k), "all": scores}
+
+    module.search = tf.function(both, input_signature=module.search.input_signature)
+    assert runner.open(save(module, tmp_path / "shared")) == "ok"
+    assert_taken(runner, False)
+    queries = rng.standard_normal((3, DIM)).astype(np.float32)
+    ours, theirs = ask(runner, queries, 5, ("values", "places", "all")), module.search(tf.constant(queries), tf.constant(5))
+    compare(ours, theirs)
+    np.testing.assert_allclose(ours["all"], theirs["all"], rtol=1e-4, atol=1e-4)
