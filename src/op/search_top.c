@@ -174,7 +174,7 @@ static inlay_status check_queries(top_call *t, const tensor *queries, shape *out
     char text[SHAPE_TEXT];
     *out = queries->dims;
     int rank = out->rank;
-    bool fits = rank >= 2 && (t->state->rank == 0 || rank == t->state->rank) && out->dims[rank - 1] == t->dim;
+    bool fits = (t->state->rank ? rank == t->state->rank : rank >= 2) && out->dims[rank - 1] == t->dim;
     if (!fits || (t->state->rank == 3 && out->dims[1] != 1))
         return fail(err, INLAY_INVALID_ARGUMENT, "queries of shape %s for rows of %lld numbers",
                     shape_text(&queries->dims, text), (long long)t->dim);

@@ -12,8 +12,8 @@ const op_def search_defs[] = {
     /* The k best of scores(query, row), as TopKV2 gives them: values float32 and places [.., k], fewer rows than k are
      * an error. queries float32 [.., dim]; rows [n, dim], or [dim, n] when `transposed`; side float32 [n] or absent;
      * offset float32 [batch, 1] or absent, added to the scores of a query. `metric`: "dot" (times the side), "less"
-     * (the product minus the side), "apart" (minus the squared distance). `rank` of the queries: 2, 3 ([batch, 1, dim],
-     * whose result is [batch, k]), or 0: 2 or more. */
+     * (the product minus the side), "apart" (minus the squared distance). `rank` of the queries: 1, 2, 3 ([batch, 1,
+     * dim], whose result is [batch, k]), or 0: 2 or more. */
     {"_InlayTopK", .in = "queries:float32 rows:T k:Tk side:S*float32 offset:P*float32",
      .out = "values:float32 indices:index_type",
      .attrs = "T:type Tk:type=int32 index_type:type=int32 S:int P:int metric:string transposed:bool rank:int"},

@@ -123,6 +123,23 @@ static inlay_status set_attributes(const plain_graph *g, graph_node *n, const gr
     return set_text(p, n, "metric", product->kind == PLAIN_APART ? "apart" : f->less ? "less" : "dot", err);
 }
 
+/* What is done to the winners' values. */
+static inlay_status add_rest(program *p, const char *name, const plain_form *f, graph_edge *value, inlay_error *err) {
+    tensor *plus;
+    graph_node *constant;
+    if (f->product.root) {
+        TRY(add_node(p, name, "Neg", *value, (graph_edge){0}, value, err));
+        TRY(add_node(p, name, "Sqrt", *value, (graph_edge){0}, value, err));
+        TRY(add_node(p, name, "Neg", *value, (graph_edge){0}, value, err));
+    }
+    if (f->plus == 0) return INLAY_OK;
+    TRY(tensor_from_f32(f->plus, &plus, err));
+    inlay_status status = graph_add_constant(&p->g, name, plus, &constant, err);
+    tensor_release(plus);
+    TRY(status);
+    return add_node(p, name, "AddV2", *value, (graph_edge){constant, 0}, value, err);
+}
+
 static inlay_status put_top(const plain_graph *g, graph_node *top, const plain_form *f, inlay_error *err) {
     program *p = g->p;
     graph_node *n;
@@ -139,8 +156,10 @@ static inlay_status put_top(const plain_graph *g, graph_node *top, const plain_f
     TRY(graph_add(&p->g, name, "_InlayTopK", &n, err));
     TRY(graph_set_inputs(&p->g, n, inputs, count, err));
     TRY(set_attributes(g, n, top, f, err));
-    for (int i = 0; i < 2; i++) TRY(program_redirect(p, (graph_edge){top, i}, (graph_edge){n, i}, err));
-    return INLAY_OK;
+    graph_edge value = {n, 0};
+    TRY(add_rest(p, name, f, &value, err));
+    TRY(program_redirect(p, (graph_edge){top, 0}, value, err));
+    return program_redirect(p, (graph_edge){top, 1}, (graph_edge){n, 1}, err);
 }
 
 /* ---- the pass */

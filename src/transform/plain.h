@@ -5,8 +5,9 @@
  *   score(query, row) = product(query', row) * side(row) + offset(query)       or
  *   score(query, row) = product(query', row) - side(row) + offset(query)       or
  *   score(query, row) = -|query' - row|^2 + offset(query)
- * where query' is the query times factors of its own. Side numbers depend on stored rows alone; whatever belongs to
- * the query stays in the graph. */
+ * and what may follow when the winners are known: minus the root of minus that, plus a constant. Here query' is the
+ * query times factors of its own. Side numbers depend on stored rows alone; whatever belongs to the query stays in the
+ * graph. */
 #ifndef TRANSFORM_PLAIN_H
 #define TRANSFORM_PLAIN_H
 
@@ -72,19 +73,20 @@ typedef enum plain_kind { PLAIN_PRODUCT, PLAIN_APART } plain_kind;
 typedef struct plain_product {
     plain_kind kind;
     graph_edge query; /* float32 */
-    int rank;         /* of the query: 2, 3 ([batch, 1, dim]), 0: 2 or more */
+    int rank;         /* of the query: 1, 2, 3 ([batch, 1, dim]), 0: 2 or more */
     graph_edge base;  /* what terms of the query are made of, NULL when that cannot be said */
     graph_edge rows;
     bool transposed;
     int64_t count;
     bool sided;
     plain_side side; /* rows are multiplied with */
+    bool root;       /* of the distances */
 } plain_product;
 
 bool plain_product_of(const plain_graph *g, graph_edge e, plain_product *out);
 
 typedef struct plain_factor {
-    graph_edge edge; /* [batch, 1] */
+    graph_edge edge; /* [batch, 1], or a scalar */
     bool divides;
 } plain_factor;
 
@@ -101,6 +103,7 @@ typedef struct plain_form {
     bool less;                           /* product.side is subtracted */
     plain_addend offsets[PLAIN_ADDENDS]; /* [batch, 1] */
     int n_offsets;
+    float plus; /* a constant, on top */
 } plain_form;
 
 /* The form of scores E, which nobody else uses. */
@@ -108,5 +111,10 @@ bool plain_form_of(const plain_graph *g, graph_edge e, plain_form *out);
 
 /* Whether only one node uses E's node, and no fetch. */
 bool plain_used_once(const plain_graph *g, graph_edge e);
+
+/* E's node, when it is an OP (one of OPS, which end with NULL) of so many inputs that waits for nothing and that only
+ * one node uses; else NULL. */
+graph_node *plain_own(const plain_graph *g, graph_edge e, const char *op, int inputs);
+graph_node *plain_own_of(const plain_graph *g, graph_edge e, const char *const *ops, int inputs);
 
 #endif

@@ -31,7 +31,7 @@ class Model(tf.Module):
         self.half = tf.Variable(rows.astype(np.float16))
         self.bias = tf.Variable(BIAS[:len(rows)])
         self.names = tf.Variable([f"row {i}" for i in range(len(rows))])
-        self.fixed = rows
+        self.fixed, self.scale = rows, tf.Variable(-0.7)
         self.search = tf.function(lambda q, k: self.answer(scores(self, q), k, top), input_signature=[
             tf.TensorSpec(spec, tf.float32, name="q"), tf.TensorSpec([], tf.int32, name="k")])
 
@@ -132,6 +132,12 @@ TAKEN = {
     "l2_power": lambda m, q: -tf.reduce_sum((tf.expand_dims(q, 1) - tf.expand_dims(m.rows, 0)) ** 2, axis=-1),
     "l2_times_itself": lambda m, q: (lambda d: -tf.reduce_sum(d * d, -1))(m.rows[None] - q[:, None]),
     "l2_squared_difference": lambda m, q: -tf.reduce_sum(tf.math.squared_difference(q[:, None, :], m.rows[None]), -1),
+    "distance": lambda m, q: -tf.norm(q[:, None, :] - m.rows[None], axis=-1),
+    "distance_by_hand": lambda m, q: 1 - tf.sqrt(tf.reduce_sum(tf.square(q[:, None, :] - m.rows[None]), 2)),
+    "cosine_distance": lambda m, q: -(1 - tf.matmul(tf.nn.l2_normalize(q, 1), tf.nn.l2_normalize(m.rows, 1), transpose_b=True)),
+    "tensordot": lambda m, q: tf.tensordot(q, m.rows, [[1], [1]]),
+    "tensordot_turned": lambda m, q: tf.tensordot(q, tf.transpose(m.rows), 1),
+    "learned_scale": lambda m, q: tf.exp(m.scale) * tf.matmul(q, m.rows, transpose_b=True) + m.bias,
     "l2_expanded": lambda m, q: -(tf.reduce_sum(tf.square(q), 1, keepdims=True) - 2 * tf.matmul(q, m.rows, transpose_b=True)
                                   + tf.reduce_sum(tf.square(m.rows), 1)),
     "l2_expanded_otherwise": lambda m, q: -(tf.reduce_sum(q * q, 1)[:, None] + tf.reduce_sum(m.rows ** 2, 1)[None, :]
@@ -144,6 +150,32 @@ TAKEN = {
 def test_taken_and_answered_as_tensorflow_does(runner, tmp_path, name):
     scores = TAKEN[name]
     check(runner, Model(scores), tmp_path / "model", scores, rounding=2e-5 if "expanded" in name else 2e-6)
+
+
+ONE = {
+    "matvec": lambda m, q: tf.linalg.matvec(m.rows, q),
+    "matvec_columns": lambda m, q: tf.linalg.matvec(m.columns, q, transpose_a=True),
+    "row": lambda m, q: tf.squeeze(tf.matmul(tf.expand_dims(q, 0), m.rows, transpose_b=True), 0),
+    "row_columns": lambda m, q: tf.squeeze(tf.matmul(tf.expand_dims(q, 0), m.columns), axis=[0]),
+    "product": lambda m, q: tf.reduce_sum(m.rows * q, 1),
+    "cosine": lambda m, q: tf.linalg.matvec(tf.nn.l2_normalize(m.rows, 1), tf.nn.l2_normalize(q, 0)),
+    "keras_cosine": lambda m, q: -tf.keras.losses.cosine_similarity(m.rows, q),
+    "cosine_divided": lambda m, q: tf.linalg.matvec(m.rows, q) / (tf.norm(q) * norm(m.rows)),
+    "l2": lambda m, q: -tf.reduce_sum(tf.square(m.rows - q), -1),
+    "distance": lambda m, q: -tf.norm(q - m.rows, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_query(runner, tmp_path, name):
+    scores = ONE[name]
+    module = Model(scores, spec=(DIM,))
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner)
+    for k in (0, 1, 9, N):
+        query = rng.standard_normal(DIM).astype(np.float32)
+        theirs = module.search(tf.constant(query), tf.constant(k))
+        compare(ask(runner, query, k), theirs, scores(module, tf.constant(query)))
 
 
 NOT_TAKEN = {
@@ -162,6 +194,9 @@ NOT_TAKEN = {
     "mean": lambda m, q: -tf.reduce_mean(tf.square(q[:, None] - m.rows[None]), -1),
     "furthest": lambda m, q: tf.reduce_sum(tf.square(q[:, None] - m.rows[None]), -1),
     "guarded_outer_product": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) / (norm(q, 1, True) * norm(m.rows) + 0.5),
+    "root_of_products": lambda m, q: tf.sqrt(tf.square(tf.matmul(q, m.rows, transpose_b=True))),
+    "root_and_more": lambda m, q: tf.reduce_sum(q * q, 1)[:, None] - tf.norm(q[:, None, :] - m.rows[None], axis=-1),
+    "other_shape": lambda m, q: tf.reshape(tf.matmul(q, m.rows, transpose_b=True), [-1, 100]),
     "numbers_of_the_run": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) + tf.reduce_sum(q),
     "queries_without_their_norm": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) - tf.reduce_max(q, 1, keepdims=True),
 }
