@@ -102,7 +102,7 @@ static inlay_status add_side(const plain_graph *g, const char *name, const plain
     TRY(set_type(p, n, "T", type_of(g, s->base), err));
     TRY(set_bool(p, n, "squares", s->squares, err));
     TRY(set_bool(p, n, "transposed", s->squares && s->axis == 1, err));
-    attr_put_ints(&b, s->steps, (size_t)(2 * s->n_steps));
+    attr_put_ints(&b, s->steps, 2 * (size_t)s->n_steps);
     inlay_status status = graph_set_attr(&p->g, n, "steps", &b, err);
     buffer_free(&b);
     *out = (graph_edge){n, 0};

@@ -230,12 +230,12 @@ static void deep_graphs_are_given_up_soon(void **state) {
     enum { DEPTH = 200, SEARCHES = 100 };
     inlay_error err;
     buffer b = {0};
-    char name[2][16] = {"read", "again"}, inputs[64];
+    char name[2][40] = {"read", "again"}, inputs[100];
     small_session s;
     int taken = 0;
     put_basis(&b);
     for (int i = 0; i < DEPTH; i++) {
-        char next[2][16];
+        char next[2][40];
         for (int k = 0; k < 2; k++) {
             snprintf(next[k], sizeof next[k], "n%d_%d", i, k);
             snprintf(inputs, sizeof inputs, "%s %s", name[k], name[1 - k]);
@@ -245,7 +245,7 @@ static void deep_graphs_are_given_up_soon(void **state) {
     }
     snprintf(inputs, sizeof inputs, "q %s", name[0]);
     for (int i = 0; i < SEARCHES; i++) {
-        char product[16], search[16];
+        char product[40], search[40];
         snprintf(product, sizeof product, "m%d", i);
         snprintf(search, sizeof search, "t%d", i);
         put_node(&b, 1, product, "MatMul", inputs, TURNED);
