@@ -180,9 +180,11 @@ inlay_status pass_plain(program *p, op_host *host, inlay_error *err) {
     bool any = false;
     users u;
     graph_node **order;
-    inlay_status status = INLAY_OK;
-    size_t count = p->g.n_nodes; /* of those that were there */
+    size_t count;
+    TRY(program_order(p, &order, &count, err)); /* what other passes cut off uses nothing */
     TRY(users_find(p, &u, err));
+    inlay_status status = INLAY_OK;
+    count = p->g.n_nodes; /* of those that were there */
     for (size_t i = 0; i < count && status == INLAY_OK; i++) {
         graph_node *top = p->g.nodes[i];
         plain_form form;

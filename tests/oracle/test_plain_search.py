@@ -105,6 +105,7 @@ TAKEN = {
     "turned_columns": lambda m, q: tf.matmul(q, tf.transpose(m.columns), transpose_b=True),
     "constant": lambda m, q: tf.matmul(q, tf.constant(m.fixed), transpose_b=True),
     "half": lambda m, q: tf.matmul(q, tf.cast(m.half, tf.float32), transpose_b=True),
+    "function": lambda m, q: tf.identity(tf.function(lambda x: tf.matmul(x, tf.identity(m.rows), transpose_b=True))(q)),
     "dense": lambda m, q: tf.nn.bias_add(tf.matmul(q, m.columns), m.bias),
     "plus_bias": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) + m.bias[None],
     "temperature": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) / 0.07,

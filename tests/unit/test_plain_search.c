@@ -11,7 +11,7 @@
 
 enum { ROWS = 5, DIM = 2 };
 static const float rows[] = {1, 0, 0, 2, 3, 4, 0, 0, 3, 4}; /* rows 2 and 4 tie */
-static const float queries[] = {1, 0, 1, 1, -2, 3};
+static const float queries[] = {1, 0, 1, 1, -2, 3, NAN, 1};
 
 static const maker_attr F[] = {TYPE_ATTR("T", INLAY_FLOAT32), {0}};
 static const maker_attr KEEP[] = {
@@ -166,7 +166,7 @@ static void set_rows(small_session *s, const float *values) {
 }
 
 static inlay_status run_plan(const plan *p, int32_t k, tensor **out, inlay_error *err) {
-    tensor *given[3] = {make_tensor(INLAY_FLOAT32, DIMS(3, DIM), queries), I32(SCALAR, k),
+    tensor *given[3] = {make_tensor(INLAY_FLOAT32, DIMS(4, DIM), queries), I32(SCALAR, k),
                         make_tensor(INLAY_FLOAT32, DIMS(ROWS, DIM), rows)};
     inlay_status status = plan_run(p, given, out, NULL, err);
     for (int i = 0; i < 3; i++) tensor_release(given[i]);
