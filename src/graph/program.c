@@ -81,6 +81,12 @@ static inlay_status copy_feeds(copier *c, inlay_error *err) {
         buffer b = {0};
         attr_put_int(&b, (int64_t)i);
         inlay_status status = graph_set_attr(&p->g, p->feeds[i], "index", &b, err);
+        attrs given = graph_attrs(c->request->feeds[i].node);
+        bytes dims;
+        if (status == INLAY_OK && c->request->feeds[i].output == 0 && attr_given(&given, "shape", &dims)) {
+            buffer_append_bytes(&b, dims);
+            status = graph_set_attr(&p->g, p->feeds[i], "shape", &b, err);
+        }
         buffer_free(&b);
         TRY(status);
     }

@@ -32,6 +32,12 @@ scan_type search_scan_type(dtype t) {
     return type;
 }
 
+static scan_factor factor_of(search_metric metric, bool sided) {
+    if (metric == SEARCH_APART) return SCAN_APART;
+    if (!sided) return SCAN_PLAIN;
+    return metric == SEARCH_L2 || metric == SEARCH_LESS ? SCAN_MINUS : SCAN_TIMES;
+}
+
 scan_rows search_scan_rows(const search_chunk *chunk, size_t dim, search_metric metric) {
     size_t size = scan_type_size(search_scan_type(chunk->type)), count = (size_t)chunk->count;
     return (scan_rows){.data = chunk->rows,
@@ -40,9 +46,7 @@ scan_rows search_scan_rows(const search_chunk *chunk, size_t dim, search_metric 
                        .dim = dim,
                        .stride = size * (chunk->transposed ? count : dim),
                        .first_row = chunk->first_row,
-                       .factor = !chunk->side          ? SCAN_PLAIN
-                                 : metric == SEARCH_L2 ? SCAN_MINUS
-                                                       : SCAN_TIMES};
+                       .factor = factor_of(metric, chunk->side != NULL)};
 }
 
 static inlay_status check_types(const search_view *view, inlay_error *err) {

@@ -5,6 +5,8 @@
  *   cosine  (q·x) / (‖q‖·‖x‖), 0 when either is zero     side = 1/‖x‖, 0 for a zero row
  *   dot     q·x                                          side as a factor, none: 1
  *   l2      -(‖q‖² + ‖x‖² - 2 q·x), at most 0            side = ‖x‖²
+ *   less    q·x - side
+ *   apart   -‖q - x‖², summed from the differences       no side
  * Larger is better. Equal scores come lower row first; rows of equal elements score equally wherever they lie, unless
  * one is float64 and the other is not. A score that is NaN counts as minus infinity. */
 #ifndef SEARCH_SEARCH_H
@@ -12,14 +14,15 @@
 
 #include "tensor/dtype.h"
 
-typedef enum search_metric { SEARCH_COSINE, SEARCH_DOT, SEARCH_L2 } search_metric;
+/* Models are fused with one of the first three. */
+typedef enum search_metric { SEARCH_COSINE, SEARCH_DOT, SEARCH_L2, SEARCH_LESS, SEARCH_APART } search_metric;
 
 typedef struct search_index search_index; /* search_index.h */
 
 /* Consecutive rows in memory, at any byte alignment. */
 typedef struct search_chunk {
     const void *rows;  /* [rows, dim] of `type`, or [dim, rows] when transposed */
-    const void *side;  /* float32 [rows]; may be NULL for dot */
+    const void *side;  /* float32 [rows]; may be NULL for dot, is for apart */
     int64_t count;     /* rows */
     int64_t first_row; /* global number of the first one */
     dtype type;        /* float32, float64, float16, bfloat16 */

@@ -93,7 +93,7 @@ bool match_twice(program *p, graph_edge e, graph_edge *query) {
 }
 
 /* Dims of variable HANDLE: declared, else those of what it holds. */
-static bool variable_dims(op_host *host, const graph_node *handle, shape *out) {
+bool variable_dims(op_host *host, const graph_node *handle, shape *out) {
     attrs a = graph_attrs(handle);
     bytes container, name;
     dtype type;

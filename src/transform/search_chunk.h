@@ -16,6 +16,9 @@ bool edge_float(program *p, graph_edge e, float *out);
 bool node_flag_is(const graph_node *n, const char *name, bool wanted); /* of a bool attribute */
 dtype node_type(const graph_node *n, const char *name);                /* of a dtype attribute */
 
+/* Dims of the variable that HANDLE makes: declared, else those of what it holds. */
+bool variable_dims(op_host *host, const graph_node *handle, shape *out);
+
 /* ---- what a search is made of */
 
 /* One chunk of rows with the winners taken from it. */

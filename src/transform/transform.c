@@ -4,6 +4,7 @@ const transform_pass transform_passes[] = {
     {"controls", "drops control edges where nothing has effects", pass_controls},
     {"identity", "removes nodes that hand on what they are given", pass_identity},
     {"search", "puts one streaming scan in place of a search subgraph", pass_search},
+    {"plain", "puts one streaming scan in place of scores that are only searched", pass_plain},
     {"fold", "computes what depends on constants alone", pass_fold},
     {"common", "computes equal nodes once", pass_common},
     {NULL, NULL, NULL},

@@ -2,7 +2,9 @@
  * The first byte chooses what is fetched.
  * Covers: src/graph/graph.c src/graph/import.c src/graph/function.c src/graph/inline.c src/graph/library.c
  * src/graph/program.c src/runtime/plan.c src/runtime/run.c src/transform/common.c src/transform/fold.c
- * src/transform/identity.c src/transform/controls.c src/transform/users.c */
+ * src/transform/identity.c src/transform/controls.c src/transform/users.c
+ * src/transform/plain.c src/transform/plain_form.c src/transform/plain_product.c src/transform/plain_value.c
+ * src/op/search_top.c src/op/row_side.c */
 #include "base/log.h"
 #include "runtime/plan.h"
 #include "transform/transform.h"

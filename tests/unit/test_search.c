@@ -97,7 +97,7 @@ static void make_world(world *w, const plan *p) {
         size_t size = dtype_size(p->types[c]);
         uint8_t *data = block(w, (size_t)(count * p->dim) * size), *side = block(w, (size_t)count * 4);
         w->chunks[c] = (search_chunk){.rows = data,
-                                      .side = p->metric == SEARCH_DOT ? NULL : side,
+                                      .side = p->metric == SEARCH_DOT || p->metric == SEARCH_APART ? NULL : side,
                                       .count = count,
                                       .first_row = row,
                                       .type = p->types[c],
@@ -128,11 +128,12 @@ static void free_world(world *w) {
 /* The true score of a row, and how far rounding may take a float32 computation from it. */
 static double true_score(const world *w, const float *query, int64_t row, double *slack) {
     const double *x = w->values + row * w->view.dim;
-    double dot = 0, size = 0, norm = 0;
+    double dot = 0, size = 0, norm = 0, apart = 0;
     for (int64_t j = 0; j < w->view.dim; j++) {
         dot += x[j] * query[j];
         size += fabs(x[j] * query[j]);
         norm += (double)query[j] * query[j];
+        apart += (x[j] - query[j]) * (x[j] - query[j]);
     }
     double side = w->sides[row], score;
     if (w->view.metric == SEARCH_COSINE) {
@@ -142,6 +143,12 @@ static double true_score(const world *w, const float *query, int64_t row, double
     } else if (w->view.metric == SEARCH_L2) {
         score = fmin(2 * dot - side - norm, 0);
         size = 2 * size + side + norm;
+    } else if (w->view.metric == SEARCH_LESS) {
+        score = dot - side;
+        size += fabs(side);
+    } else if (w->view.metric == SEARCH_APART) {
+        score = -apart;
+        size = apart * fmax(1, sqrt((double)w->view.dim / 32)); /* of one sign, so what is lost adds up */
     } else {
         score = dot;
     }
@@ -226,7 +233,7 @@ static void check_plan(const plan *p, int64_t n, int64_t k) {
                   ", %d threads\n",
                   began, (int)p->metric, w.rows, p->dim, n, k, pool_threads());
     assert_ok(search_topk(&w.view, queries, n, k, scores, rows, &err), &err);
-    bool exact = p->integers && p->metric != SEARCH_COSINE && !p->non_finite;
+    bool exact = p->integers && p->metric != SEARCH_COSINE && p->metric != SEARCH_LESS && !p->non_finite;
     for (int64_t q = 0; q < n; q++)
         check_answer(&w, queries + q * p->dim, kept, scores + q * kept, rows + q * kept, exact);
     free(queries);
@@ -243,7 +250,7 @@ static void answers_are_those_of_a_brute_force(void **state) {
     const char *wanted = getenv("SEARCH_SEED");
     seed = wanted ? strtoull(wanted, NULL, 16) : 0x243f6a8885a308d3;
     for (int round = 0; round < 150; round++) {
-        plan p = {.metric = (search_metric)below(3),
+        plan p = {.metric = (search_metric)below(5),
                   .dim = below(4) ? 1 + below(70) : 1 + below(700),
                   .n_chunks = (size_t)(1 + below(MAX_CHUNKS)),
                   .integers = below(2),
@@ -266,7 +273,7 @@ static void answers_are_those_of_a_brute_force(void **state) {
 static void many_rows_in_many_pieces(void **state) {
     (void)state;
     seed = 0x13198a2e03707344;
-    for (int metric = 0; metric < 3; metric++)
+    for (int metric = 0; metric < 5; metric++)
         for (int narrow = 0; narrow < 2; narrow++) {
             plan p = {.metric = (search_metric)metric,
                       .dim = narrow ? 1 : 33,

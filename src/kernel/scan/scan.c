@@ -6,9 +6,11 @@
 
 enum { PANEL = 8, TILE = 4, LANES = 8 };
 
+/* DOT: the sum of products, or of squared differences. */
 static inline float score_of(const scan_rows *r, size_t row, float dot) {
     if (r->factor == SCAN_TIMES) return dot * side_of(r, row);
     if (r->factor == SCAN_MINUS) return dot - side_of(r, row);
+    if (r->factor == SCAN_APART) return -dot;
     return dot;
 }
 
@@ -18,19 +20,29 @@ static inline void offer(const scan_rows *r, size_t row, float dot, scan_top *to
 
 /* For one element type: NAME its suffix, SIZE its bytes, SUM the type of its sums. */
 #define ROWS_AND_PACK(NAME, SIZE, SUM)                                                                              \
-    static SUM dot_##NAME(const uint8_t *row, const SUM *query, size_t dim) {                                       \
+    static inline SUM product_##NAME(SUM x, SUM w, const bool apart) {                                              \
+        return apart ? (x - w) * (x - w) : x * w;                                                                   \
+    }                                                                                                               \
+    static inline SUM sum_##NAME(const uint8_t *row, const SUM *query, size_t dim, const bool apart) {              \
         SUM lane[LANES] = {0};                                                                                      \
         size_t j = 0;                                                                                               \
         for (; j + LANES <= dim; j += LANES)                                                                        \
-            for (size_t l = 0; l < LANES; l++) lane[l] += element_##NAME(row + SIZE * (j + l)) * query[j + l];      \
-        for (size_t l = 0; j + l < dim; l++) lane[l] += element_##NAME(row + SIZE * (j + l)) * query[j + l];        \
+            for (size_t l = 0; l < LANES; l++)                                                                      \
+                lane[l] += product_##NAME(element_##NAME(row + SIZE * (j + l)), query[j + l], apart);               \
+        for (size_t l = 0; j + l < dim; l++)                                                                        \
+            lane[l] += product_##NAME(element_##NAME(row + SIZE * (j + l)), query[j + l], apart);                   \
         return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));           \
     }                                                                                                               \
     static void rows_##NAME(const scan_rows *r, const void *queries, size_t n, scan_top *tops) {                    \
         const SUM *query = queries;                                                                                 \
+        bool apart = r->factor == SCAN_APART;                                                                       \
         for (size_t i = 0; i < r->count; i++)                                                                       \
-            for (size_t q = 0; q < n; q++)                                                                          \
-                offer(r, i, (float)dot_##NAME(r->data + i * r->stride, query + q * r->dim, r->dim), tops + q);      \
+            for (size_t q = 0; q < n; q++) {                                                                        \
+                const uint8_t *row = r->data + i * r->stride;                                                       \
+                SUM sum = apart ? sum_##NAME(row, query + q * r->dim, r->dim, true)                                 \
+                                : sum_##NAME(row, query + q * r->dim, r->dim, false);                               \
+                offer(r, i, (float)sum, tops + q);                                                                  \
+            }                                                                                                       \
     }                                                                                                               \
     static inline void pack_##NAME(const scan_rows *r, void *panels, size_t row_step, size_t dim_step) {            \
         SUM *out = panels;                                                                                          \
@@ -52,32 +64,35 @@ ROWS_AND_PACK(f64, 8, double)
 ROWS_AND_PACK(f16, 2, float)
 ROWS_AND_PACK(bf16, 2, float)
 
-#define TILE_KERNEL(NAME, SUM)                                                                                        \
-    typedef SUM vector_##NAME __attribute__((vector_size(16), aligned(16)));                                          \
-    enum { VECTORS_##NAME = PANEL * sizeof(SUM) / 16 };                                                               \
-    INLINE void panel_##NAME(const vector_##NAME *x, const SUM *group, size_t dim, const size_t width, void *out) {   \
-        vector_##NAME sum[TILE][VECTORS_##NAME] = {{{0}}};                                                            \
-        for (size_t j = 0; j < dim; j++)                                                                              \
-            UNROLL for (size_t q = 0; q < width; q++) UNROLL for (size_t v = 0; v < VECTORS_##NAME; v++) sum[q][v] += \
-                x[j * VECTORS_##NAME + v] * group[j * width + q];                                                     \
-        memcpy(out, sum, width * sizeof *sum);                                                                        \
-    }                                                                                                                 \
-    static void tile_##NAME(const scan_rows *r, const void *panels, const void *group, size_t n, scan_top *tops,      \
-                            const uint8_t *fetch) {                                                                   \
-        (void)fetch;                                                                                                  \
-        const SUM *x = panels;                                                                                        \
-        for (size_t first = 0; first < r->count; first += PANEL, x += PANEL * r->dim) {                               \
-            SUM sum[TILE][PANEL];                                                                                     \
-            if (n > 2)                                                                                                \
-                panel_##NAME((const void *)x, group, r->dim, 4, sum);                                                 \
-            else if (n > 1)                                                                                           \
-                panel_##NAME((const void *)x, group, r->dim, 2, sum);                                                 \
-            else                                                                                                      \
-                panel_##NAME((const void *)x, group, r->dim, 1, sum);                                                 \
-            for (size_t q = 0; q < n; q++)                                                                            \
-                for (size_t i = 0; i < min_size(PANEL, r->count - first); i++)                                        \
-                    offer(r, first + i, (float)sum[q][i], tops + q);                                                  \
-        }                                                                                                             \
+#define TILE_KERNEL(NAME, SUM)                                                                                     \
+    typedef SUM vector_##NAME __attribute__((vector_size(16), aligned(16)));                                       \
+    enum { VECTORS_##NAME = PANEL * sizeof(SUM) / 16 };                                                            \
+    INLINE void panel_##NAME(const vector_##NAME *x, const SUM *group, size_t dim, const size_t width, bool apart, \
+                             void *out) {                                                                          \
+        vector_##NAME sum[TILE][VECTORS_##NAME] = {{{0}}};                                                         \
+        for (size_t j = 0; j < dim; j++)                                                                           \
+            UNROLL for (size_t q = 0; q < width; q++) UNROLL for (size_t v = 0; v < VECTORS_##NAME; v++) {         \
+                vector_##NAME a = x[j * VECTORS_##NAME + v], d = a - group[j * width + q];                         \
+                sum[q][v] += apart ? d * d : a * group[j * width + q];                                             \
+            }                                                                                                      \
+        memcpy(out, sum, width * sizeof *sum);                                                                     \
+    }                                                                                                              \
+    static void tile_##NAME(const scan_rows *r, const void *panels, const void *group, size_t n, scan_top *tops,   \
+                            const uint8_t *fetch) {                                                                \
+        (void)fetch;                                                                                               \
+        const SUM *x = panels;                                                                                     \
+        for (size_t first = 0; first < r->count; first += PANEL, x += PANEL * r->dim) {                            \
+            SUM sum[TILE][PANEL];                                                                                  \
+            if (n > 2)                                                                                             \
+                panel_##NAME((const void *)x, group, r->dim, 4, r->factor == SCAN_APART, sum);                     \
+            else if (n > 1)                                                                                        \
+                panel_##NAME((const void *)x, group, r->dim, 2, r->factor == SCAN_APART, sum);                     \
+            else                                                                                                   \
+                panel_##NAME((const void *)x, group, r->dim, 1, r->factor == SCAN_APART, sum);                     \
+            for (size_t q = 0; q < n; q++)                                                                         \
+                for (size_t i = 0; i < min_size(PANEL, r->count - first); i++)                                     \
+                    offer(r, first + i, (float)sum[q][i], tops + q);                                               \
+        }                                                                                                          \
     }
 
 TILE_KERNEL(single, float)

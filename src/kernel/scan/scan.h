@@ -29,17 +29,18 @@ static inline size_t scan_class_size(scan_class class) {
     return class == SCAN_DOUBLE ? 8 : 4;
 }
 
-/* What turns the float32 dot product d into the score, with the row's own number s. */
+/* What turns the float32 dot product d into the score, with the row's own number s; or another sum in its place. */
 typedef enum scan_factor {
     SCAN_PLAIN, /* d */
     SCAN_TIMES, /* d * s */
-    SCAN_MINUS  /* d - s */
+    SCAN_MINUS, /* d - s */
+    SCAN_APART  /* minus the sum of squared differences */
 } scan_factor;
 
 /* A block of rows. */
 typedef struct scan_rows {
     const uint8_t *data; /* the first element */
-    const uint8_t *side; /* float32 [count], any alignment; unused for SCAN_PLAIN */
+    const uint8_t *side; /* float32 [count], any alignment; unused for SCAN_PLAIN and SCAN_APART */
     size_t count, dim;
     size_t stride;     /* bytes from a row to the next; when transposed, from one dimension to the next */
     int64_t first_row; /* number of the block's first row */

@@ -50,6 +50,9 @@ INLINE void vs_store(float *p, vs_t a) {
 INLINE vs_t vs_fma(vs_t a, vs_t b, vs_t c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+INLINE vs_t vs_sub(vs_t a, vs_t b) {
+    return _mm512_sub_ps(a, b);
+}
 INLINE vs_t vs_add(vs_t a, vs_t b) {
     return _mm512_add_ps(a, b);
 }
@@ -161,6 +164,9 @@ INLINE void vd_store(double *p, vd_t a) {
 }
 INLINE vd_t vd_fma(vd_t a, vd_t b, vd_t c) {
     return _mm512_fmadd_pd(a, b, c);
+}
+INLINE vd_t vd_sub(vd_t a, vd_t b) {
+    return _mm512_sub_pd(a, b);
 }
 INLINE vd_t vd_add(vd_t a, vd_t b) {
     return _mm512_add_pd(a, b);

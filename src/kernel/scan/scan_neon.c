@@ -60,6 +60,9 @@ INLINE void vs_store(float *p, vs_t a) {
 INLINE vs_t vs_fma(vs_t a, vs_t b, vs_t c) {
     return vfmaq_f32(c, a, b);
 }
+INLINE vs_t vs_sub(vs_t a, vs_t b) {
+    return vsubq_f32(a, b);
+}
 INLINE vs_t vs_add(vs_t a, vs_t b) {
     return vaddq_f32(a, b);
 }
@@ -168,6 +171,9 @@ INLINE void vd_store(double *p, vd_t a) {
 }
 INLINE vd_t vd_fma(vd_t a, vd_t b, vd_t c) {
     return vfmaq_f64(c, a, b);
+}
+INLINE vd_t vd_sub(vd_t a, vd_t b) {
+    return vsubq_f64(a, b);
 }
 INLINE vd_t vd_add(vd_t a, vd_t b) {
     return vaddq_f64(a, b);
