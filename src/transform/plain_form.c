@@ -40,7 +40,8 @@ shape plain_shape(const plain_graph *g, graph_edge e) {
     attrs a = graph_attrs(e.node);
     shape one = {.rank = -1}, *all;
     size_t count;
-    if (strcmp(e.node->op, "_Arg") == 0 && attr_shape(&a, "shape", &one, NULL) == INLAY_OK) return one;
+    /* of no dimensions: what old graphs say of placeholders that may be anything */
+    if (strcmp(e.node->op, "_Arg") == 0 && attr_shape(&a, "shape", &one, NULL) == INLAY_OK && one.rank > 0) return one;
     if (attr_shapes(&a, "_output_shapes", &g->p->g.memory, &all, &count, NULL) == INLAY_OK && (size_t)e.output < count)
         return all[e.output];
     return (shape){.rank = -1};

@@ -1,0 +1,165 @@
+"""Plain searches where models come from elsewhere: rows that are trained, TF1, Keras, TensorFlow Recommenders."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from plain_models import DIM, N, ROWS, TAKEN, assert_taken, compare, ops, rng
+from runtime_tool import Runner
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    made = Runner(tmp_path_factory.mktemp("runs"))
+    yield made
+    made.close()
+
+
+class Trained(tf.Module):
+    """Rows that one signature changes, before or after it searches them."""
+
+    def __init__(self, scores):
+        super().__init__()
+        self.rows = tf.Variable(ROWS)
+        query, places = tf.TensorSpec([None, DIM], tf.float32, name="q"), tf.TensorSpec([], tf.float32, name="by")
+
+        def found(q):
+            values, where = tf.math.top_k(scores(self, q), 5)
+            return {"values": values, "places": where}
+
+        def before(q, by):
+            found_before = found(q)
+            self.rows.assign(self.rows * by + 1)
+            return found_before
+
+        def after(q, by):
+            self.rows.assign(self.rows * by + 1)
+            return found(q)
+
+        self.search = tf.function(found, input_signature=[query])
+        self.before = tf.function(before, input_signature=[query, places])
+        self.after = tf.function(after, input_signature=[query, places])
+
+
+@pytest.mark.parametrize("name", ["product", "cosine", "cosine_quotients", "l2", "l2_expanded"])
+def test_assigned_rows_are_searched_as_they_are_then(runner, tmp_path, name):
+    module = Trained(TAKEN[name])
+    tf.saved_model.save(module, str(tmp_path / "model"),
+                        signatures={key: getattr(module, key) for key in ("search", "before", "after")})
+    assert runner.open(tmp_path / "model") == "ok"
+    assert_taken(runner)
+    assert_taken(runner, signature="before")
+    assert_taken(runner, signature="after")
+    queries = rng.standard_normal((4, DIM)).astype(np.float32)
+    for step in ("search", "after", "search", "before", "search", "search", "after", "after", "search"):
+        args = {"q": queries} if step == "search" else {"q": queries, "by": np.float32(0.6)}
+        answer, ours = runner.run(args, ["values", "places"], step)
+        assert answer == "ok", answer
+        theirs = getattr(module, step)(*map(tf.constant, args.values()))
+        compare(ours, theirs, rounding=2e-5)
+
+
+def test_what_must_wait_for_something_else_stays(runner, tmp_path):
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
+        rows = v1.get_variable("rows", initializer=ROWS, use_resource=True)
+        count = v1.get_variable("count", initializer=0.0, use_resource=True)
+        q, before = v1.placeholder(tf.float32, [None, DIM]), rows.read_value()
+        with tf.control_dependencies([v1.assign(count, count + 1).op]):
+            scores = tf.matmul(q, before, transpose_b=True)
+        values, places = tf.math.top_k(scores, 3)
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "model"), {"q": q}, {"values": values, "places": places})
+    assert runner.open(tmp_path / "model") == "ok"
+    assert_taken(runner, False, "serving_default")
+    assert "AssignVariableOp" in ops(runner, "serving_default")
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("name", ["product", "turned", "cosine", "l2", "l2_expanded"])
+def test_models_of_tensorflow_1(runner, tmp_path, name, resource):
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
+        class Variables:
+            rows = v1.get_variable("rows", initializer=ROWS, use_resource=resource)
+        ids = v1.get_variable("ids", initializer=np.arange(N, dtype=np.int64) * 10, use_resource=resource)
+        q, k = v1.placeholder(tf.float32, [None, DIM], "q"), v1.placeholder_with_default(3, [], "k")
+        scores = TAKEN[name](Variables, q)
+        values, places = tf.math.top_k(scores, k)
+        names = tf.gather(ids, places)
+        session.run(v1.global_variables_initializer())
+        queries = rng.standard_normal((4, DIM)).astype(np.float32)
+        keys = {"values": values, "places": places, "ids": names}
+        theirs = session.run(keys, {q: queries})
+        v1.saved_model.simple_save(session, str(tmp_path / "model"), {"q": q, "k": k}, keys)
+    assert runner.open(tmp_path / "model") == "ok"
+    assert_taken(runner, signature="serving_default")
+    answer, ours = runner.run({"q": queries}, list(keys), "serving_default")
+    assert answer == "ok", answer
+    compare(ours, theirs, rounding=2e-5)
+    np.testing.assert_array_equal(ours["ids"], theirs["ids"])
+
+
+class BruteForce(tf.keras.layers.Layer):
+    """As tensorflow_recommenders.layers.factorized_top_k.BruteForce has it."""
+
+    def __init__(self, k=10, query_model=None):
+        super().__init__()
+        self.query_model, self.k = query_model, k
+
+    def index(self, candidates, identifiers):
+        self.identifiers = tf.Variable(identifiers, trainable=False, name="identifiers")
+        self.candidates = tf.Variable(candidates, trainable=False, name="candidates")
+        return self
+
+    def call(self, queries, k=None):
+        if self.query_model is not None:
+            queries = self.query_model(queries)
+        scores = tf.matmul(queries, self.candidates, transpose_b=True)
+        values, indices = tf.math.top_k(scores, k=k if k is not None else self.k)
+        return values, tf.gather(self.identifiers, indices)
+
+
+def test_the_brute_force_layer_of_recommenders(runner, tmp_path):
+    kernel = tf.Variable(rng.standard_normal((6, DIM)).astype(np.float32))
+    layer = BruteForce(8, lambda x: tf.nn.relu(tf.matmul(x, kernel))).index(ROWS, [b"id %d" % i for i in range(N)])
+    users = rng.standard_normal((5, 6)).astype(np.float32)
+    theirs = layer(tf.constant(users))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, name="users")])
+    def serve(users):
+        values, names = layer(users)
+        return {"values": values, "names": names}
+
+    layer.kernel = kernel
+    tf.saved_model.save(layer, str(tmp_path / "model"), signatures={"search": serve})
+    assert runner.open(tmp_path / "model") == "ok"
+    assert_taken(runner)
+    answer, ours = runner.run({"users": users}, ["values", "names"], "search")
+    assert answer == "ok", answer
+    np.testing.assert_allclose(ours["values"], theirs[0], rtol=2e-5, atol=2e-5)
+    assert ours["names"].tolist() == theirs[1].numpy().tolist()
+
+
+class Cosine(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.rows = self.add_weight(shape=ROWS.shape, name="rows", initializer=lambda shape, dtype: ROWS)
+        self.similarity = tf.keras.losses.CosineSimilarity(axis=-1, reduction=None)
+
+    def call(self, q):
+        values, places = tf.math.top_k(-self.similarity(tf.expand_dims(q, 1), self.rows[None]), 7)
+        return {"values": values, "places": places}
+
+
+def test_an_exported_keras_model(runner, tmp_path):
+    inputs = tf.keras.Input((DIM,), name="q")
+    model = tf.keras.Model(inputs, Cosine()(inputs))
+    queries = rng.standard_normal((5, DIM)).astype(np.float32)
+    theirs = model(queries)
+    model.export(str(tmp_path / "model"), verbose=False)
+    assert runner.open(tmp_path / "model") == "ok"
+    assert_taken(runner, signature="serving_default")
+    answer, ours = runner.run({"q": queries}, ["values", "places"], "serving_default")
+    assert answer == "ok", answer
+    compare(ours, theirs)
