@@ -28,10 +28,8 @@ bool block_sums_of(const json_t *chunk, const bundle_entry *e, block_sums *out) 
     if (length % DIGITS || length / DIGITS != found.n || strspn(found.digits, "0123456789abcdef") != length)
         return false;
     uint32_t all = 0;
-    for (size_t i = 0; i < found.n; i++) {
-        uint64_t left = e->size - i * found.step;
-        all = crc32c_combine(all, block_sum(&found, i), left < found.step ? left : found.step);
-    }
+    for (size_t i = 0; i < found.n; i++)
+        all = crc32c_combine(all, block_sum(&found, i), block_bytes(e->size, found.step, i));
     if (all != e->crc) return false;
     *out = found;
     return true;

@@ -18,6 +18,12 @@ typedef struct block_sums {
 bool block_sums_of(const json_t *chunk, const bundle_entry *e, block_sums *out);
 uint32_t block_sum(const block_sums *s, size_t block);
 
+/* Bytes of block BLOCK when TOTAL bytes are cut at multiples of STEP. */
+static inline uint64_t block_bytes(uint64_t total, uint64_t step, size_t block) {
+    uint64_t left = total - block * step;
+    return left < step ? left : step;
+}
+
 /* Puts SUMS, uint32 [n] at any alignment, into CHUNK. False when memory is out. */
 bool block_sums_set(json_t *chunk, uint64_t step, const void *sums, size_t n);
 

@@ -80,7 +80,9 @@ static inlay_status begin_model(change *c, const change_needs *needs, inlay_erro
     TRY(saved_model_open(c->path, false, &c->model, err));
     TRY(manifest_read(c->path, &c->manifest, err));
     TRY(staging_begin(c->target, &c->stage, err));
-    c->stage.links_are_synced = true;
+    /* What the model holds was put on the disk by who wrote it; what comes from elsewhere, or goes there, need not be.
+     */
+    c->stage.links_are_synced = !c->options->output && needs->files == 0;
     TRY(file_copy_mode(c->path, c->stage.path, err));
     if (!c->model->has_variables) return INLAY_OK;
     char *prefix = NULL, *next = path_join(c->stage.path, VARIABLES);

@@ -13,7 +13,7 @@ PAGES = {
     "checkpoint": "checkpoint", "checkpoint_v1": "checkpoint_v1",
     "checkpoint_state": "checkpoint", "fingerprint": "saved_model",
     "labels": "labels", "labels_file": "labels", "labels_offsets": "label_offsets", "tensor_json": "tensor_json",
-    "npy": "npy", "npz": "npz", "vectors": "vectors", "sstable": "sstable", "saved_model": "saved_model",
+    "npy": "npy", "npz": "npz", "libzip": "npz", "vectors": "vectors", "sstable": "sstable", "saved_model": "saved_model",
     "shards": None, "shards_open": None, "tensor_proto": None, "store": None,
 }
 ALSO = {"fused_model", "manifest", "index"}  # what src/edit/ and src/search/ write

@@ -138,7 +138,8 @@ static inlay_status convert_rows(fuse_data *d, const fuse_file *f, shard_reader 
     uint64_t row_bytes = (uint64_t)s->dim * dtype_size(s->type);
     int64_t per_buffer = row_bytes < CONVERT_BYTES ? (int64_t)(CONVERT_BYTES / (row_bytes ? row_bytes : 1)) : 1,
             step = chunk_rows(d);
-    if (per_buffer > row_pass_block_rows(&d->pass)) per_buffer -= per_buffer % row_pass_block_rows(&d->pass);
+    int64_t block = row_block_rows(row_bytes);
+    if (per_buffer > block) per_buffer -= per_buffer % block;
     uint8_t *rows = mem_array((size_t)per_buffer, (size_t)row_bytes);
     if (!rows) return fail_memory(err);
     inlay_status status = INLAY_OK;

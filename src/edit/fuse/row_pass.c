@@ -11,10 +11,14 @@
 
 /* A wave is what the threads share before its results are put in order: its side factors are what must be held. A piece
  * is one task; a block of a piece stays in the nearest cache between the checksum and the sums. */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* models are small there */
+enum { PIECE_BYTES = 64 };
+#else
+enum { PIECE_BYTES = 256 << 10 };
+#endif
 enum {
     WAVE_ROWS = 1 << 20,
     WAVE_PIECES = 256,
-    PIECE_BYTES = 256 << 10,
     BLOCK_BYTES = 16 << 10,
     COLUMN_PIECE = 64 << 10,
     BLOCK_PIECES = 4,    /* pieces whose sum is kept */
@@ -62,13 +66,12 @@ void row_pass_begin(row_pass *p) {
     buffer_clear(&p->blocks);
 }
 
-static int64_t piece_rows(const row_pass *p) {
-    size_t row_bytes = (size_t)p->dim * dtype_size(p->type);
+static int64_t piece_rows(uint64_t row_bytes) {
     return row_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (row_bytes ? row_bytes : 1)) : 1;
 }
 
-int64_t row_pass_block_rows(const row_pass *p) {
-    return piece_rows(p) * BLOCK_PIECES;
+int64_t row_block_rows(uint64_t row_bytes) {
+    return piece_rows(row_bytes) * BLOCK_PIECES;
 }
 
 /* Lines of a transposed chunk in a block. */
@@ -80,8 +83,9 @@ static int64_t block_lines(const row_pass *p, int64_t count) {
 
 uint64_t row_pass_block_bytes(const row_pass *p, bool transposed, int64_t count) {
     size_t element = dtype_size(p->type);
-    if (transposed) return (uint64_t)block_lines(p, count) * (uint64_t)count * element;
-    return (uint64_t)row_pass_block_rows(p) * (uint64_t)p->dim * element;
+    uint64_t row_bytes = (uint64_t)p->dim * element;
+    return transposed ? (uint64_t)block_lines(p, count) * (uint64_t)count * element
+                      : (uint64_t)row_block_rows(row_bytes) * row_bytes;
 }
 
 static void add_block(row_pass *p, uint32_t crc) {
@@ -226,7 +230,7 @@ static void add_sums(row_pass *p, size_t n, uint32_t *crc) {
 inlay_status row_pass_rows(row_pass *p, const uint8_t *rows, int64_t count, int64_t first, uint32_t *crc,
                            inlay_error *err) {
     size_t row_bytes = (size_t)p->dim * dtype_size(p->type);
-    int64_t step = piece_rows(p), most = WAVE_ROWS / (step * BLOCK_PIECES) * (step * BLOCK_PIECES);
+    int64_t step = piece_rows(row_bytes), most = WAVE_ROWS / (step * BLOCK_PIECES) * (step * BLOCK_PIECES);
     for (int64_t done = 0; done < count;) {
         wave w = {p, rows + (size_t)done * row_bytes, first + done};
         int64_t left = count - done < most ? count - done : most, taken = 0;

@@ -17,8 +17,8 @@ typedef struct row_sides {
     /* Those of ROWS rows, the first being row AT of the chunk. */
     inlay_status (*fn)(void *user, int64_t at, const float *sides, size_t rows, inlay_error *err);
     void *user;
-    bool
-        any_order; /* FN is called by all threads, in any order, with ERR NULL, and cannot fail; there is no side_crc */
+    /* FN is called by all threads, in any order, with ERR NULL, and cannot fail; there is no side_crc. */
+    bool any_order;
 } row_sides;
 
 /* Lives through all chunks of one model. */
@@ -29,7 +29,7 @@ typedef struct row_pass {
     dtype type;
     row_sides sides;   /* fn NULL: side factors are not kept (dot) */
     uint32_t side_crc; /* of the side factors since row_pass_begin */
-    buffer blocks; /* uint32 each: sums of blocks of row_pass_block bytes since row_pass_begin, the last one shorter */
+    buffer blocks; /* uint32 each: sums of blocks of row_pass_block_bytes since row_pass_begin, the last one shorter */
     row_counts counts;
     int64_t at; /* rows since row_pass_begin */
     progress *report;
@@ -44,7 +44,7 @@ void row_pass_begin(row_pass *p); /* a chunk begins */
 
 /* Whole rows of about 1 MiB; a chunk that is passed over in several calls is cut at multiples of it. Of COUNT
  * transposed rows a block is whole lines; 0: a line is too long and there are no blocks. */
-int64_t row_pass_block_rows(const row_pass *p);
+int64_t row_block_rows(uint64_t row_bytes);
 uint64_t row_pass_block_bytes(const row_pass *p, bool transposed, int64_t count);
 
 /* Passes over COUNT consecutive rows [count, dim] in C order, the first being global row FIRST. Appends their side

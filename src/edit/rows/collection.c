@@ -190,7 +190,7 @@ static inlay_status read_variable(collection *c, const graph_nodes *g, bytes nod
     const char *digits = strrchr(*name, '_');
     char *end;
     unsigned long long number = digits ? strtoull(digits + 1, &end, 10) : 0;
-    if (digits && digits[1] && !*end && number < SIZE_MAX && number + 1 > c->next_variable)
+    if (digits && digits[1] && !*end && number < INT32_MAX && number + 1 > c->next_variable)
         c->next_variable = (size_t)number + 1;
     return INLAY_OK;
 }
@@ -199,7 +199,7 @@ static inlay_status check_chunk(const collection *c, size_t i, inlay_error *err)
     const collection_chunk *k = &c->chunks[i];
     const bundle_entry *e = k->stored, *f = k->factor;
     if (e->type != c->type || e->dims.rank != 2 || e->dims.dims[!k->transposed] != c->dim || e->n_slices ||
-        k->count < 1)
+        k->count < 1 || c->dim < 1)
         return fail_at(err, INLAY_DATA_LOSS, c->bundle_prefix, -1, "chunk %zu of %s has another shape or dtype", i,
                        c->name);
     if (f && (f->type != INLAY_FLOAT32 || f->dims.rank != 1 || f->dims.dims[0] != k->count || f->n_slices))

@@ -22,7 +22,7 @@ static inlay_status add_chunks(rows_edit *e, inlay_error *err) {
     for (size_t i = 0; i < kept; i++) TRY(rows_keep(e, i, err));
     TRY_TO(done, chunk_begin(e, &b, err));
     if (kept < c->n_chunks) {
-        TRY_TO(done, bundle_check(c->bundle, c->chunks[kept].stored, err));
+        TRY_TO(done, rows_check_chunk(e, kept, err));
         TRY_TO(done, chunk_add_old(&b, kept, 0, c->chunks[kept].count, err));
         TRY_TO(done, rows_drop(e, kept, err));
     }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
+#include "base/num.h"
 
 #include <stdio.h>
 
@@ -16,17 +17,18 @@ int64_t chunk_most_rows(const rows_edit *e, int64_t total) {
 }
 
 inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err) {
-    *b = (chunk_builder){.e = e, .sided = e->c.metric != SEARCH_DOT};
+    uint64_t row_bytes = rows_row_bytes(&e->c);
+    *b = (chunk_builder){
+        .e = e, .sided = e->c.metric != SEARCH_DOT, .block_bytes = (uint64_t)row_block_rows(row_bytes) * row_bytes};
     TRY(bundle_edit_data(e->change->bundle, &b->out, &b->shard, err));
     b->offset = file_position(b->out);
-    if (!e->has_pass) return INLAY_OK;
-    row_pass_begin(&e->pass);
-    b->block_bytes = row_pass_block_bytes(&e->pass, false, 0);
+    if (e->has_pass) row_pass_begin(&e->pass);
     return INLAY_OK;
 }
 
 void chunk_free(chunk_builder *b) {
     buffer_free(&b->sides);
+    buffer_free(&b->sums);
     *b = (chunk_builder){0};
 }
 
@@ -48,28 +50,41 @@ static inlay_status add_sides(chunk_builder *b, const void *sides, int64_t n, in
     return buffer_check(&b->sides, err);
 }
 
+static void end_block(chunk_builder *b) {
+    buffer_append(&b->sums, &b->block_crc, sizeof b->block_crc);
+    b->crc = crc32c_combine(b->crc, b->block_crc, b->filled);
+    b->block_crc = 0;
+    b->filled = 0;
+}
+
+/* The next SIZE bytes of the chunk. */
+static inlay_status add_bytes(chunk_builder *b, const uint8_t *data, size_t size, inlay_error *err) {
+    for (size_t done = 0, n; done < size; done += n) {
+        n = min_size(size - done, (size_t)(b->block_bytes - b->filled));
+        b->block_crc = crc32c(b->block_crc, data + done, n);
+        b->filled += n;
+        if (b->filled == b->block_bytes) end_block(b);
+    }
+    b->e->report->bytes += size;
+    return file_append(b->out, data, size, err);
+}
+
 /* Copies rows [first, first + count) that READER has, in parts; PASS: they are given ones. */
 static inlay_status copy_rows(chunk_builder *b, shard_reader *reader, int64_t first, int64_t count, bool pass,
                               int64_t global, inlay_error *err) {
     rows_edit *e = b->e;
     uint64_t row_bytes = rows_row_bytes(&e->c);
     int64_t step = row_bytes < ROWS_STEP_BYTES ? (int64_t)(ROWS_STEP_BYTES / row_bytes) : 1;
-    if (pass) { /* blocks are cut within a call */
-        int64_t block = row_pass_block_rows(&e->pass);
-        step = step > block ? step / block * block : block;
-    }
     if (step > count) step = count;
     uint8_t *rows = mem_array((size_t)step, (size_t)row_bytes);
     if (!rows) return fail_memory(err);
     inlay_status status = INLAY_OK;
     for (int64_t done = 0; done < count && status == INLAY_OK; done += step) {
         int64_t n = count - done < step ? count - done : step;
-        size_t size = (size_t)n * (size_t)row_bytes;
+        uint32_t ignored = 0; /* blocks go across calls */
         status = shard_reader_rows(reader, first + done, n, rows, err);
-        if (status == INLAY_OK && pass) status = row_pass_rows(&e->pass, rows, n, global + done, &b->crc, err);
-        if (status == INLAY_OK && !pass) b->crc = crc32c(b->crc, rows, size);
-        if (status == INLAY_OK) status = file_append(b->out, rows, size, err);
-        e->report->bytes += size;
+        if (status == INLAY_OK && pass) status = row_pass_rows(&e->pass, rows, n, global + done, &ignored, err);
+        if (status == INLAY_OK) status = add_bytes(b, rows, (size_t)n * (size_t)row_bytes, err);
     }
     mem_free(rows);
     return status;
@@ -78,6 +93,7 @@ static inlay_status copy_rows(chunk_builder *b, shard_reader *reader, int64_t fi
 inlay_status chunk_add_old(chunk_builder *b, size_t chunk, int64_t first, int64_t count, inlay_error *err) {
     rows_edit *e = b->e;
     const collection_chunk *k = &e->c.chunks[chunk];
+    if (count == 0) return INLAY_OK;
     char *path = bundle_data_path(e->c.bundle_prefix, k->stored->shard, bundle_shards(e->c.bundle));
     if (!path) return fail_memory(err);
     shard s = {.form = SHARD_TENSOR,
@@ -100,7 +116,6 @@ inlay_status chunk_add_old(chunk_builder *b, size_t chunk, int64_t first, int64_
     TRY_TO(done, copy_rows(b, reader, first, count, false, 0, err));
     b->count += count;
     b->guarded |= k->guarded;
-    b->block_bytes = 0;
 done:
     tensor_release(sides);
     shard_reader_close(reader);
@@ -122,6 +137,7 @@ inlay_status chunk_add_given(chunk_builder *b, int64_t first, int64_t count, int
 inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
     rows_edit *e = b->e;
     if (b->count == 0) return INLAY_OK;
+    if (b->filled) end_block(b);
     size_t number = e->next_variable++;
     next_chunk next = {.rows = rows_variable(e, "rows", number, err), .count = b->count, .guarded = b->guarded};
     if (!next.rows) return INLAY_RESOURCE_EXHAUSTED;
@@ -138,6 +154,6 @@ inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
     }
     e->graph_changed = true;
     e->report->chunks++;
-    if (e->manifest && !(next.json = rows_new_json(e, &next, b->block_bytes, &e->pass.blocks))) return fail_memory(err);
+    if (e->manifest && !(next.json = rows_new_json(e, &next, b->block_bytes, &b->sums))) return fail_memory(err);
     return rows_add_chunk(e, &next, err);
 }

@@ -38,7 +38,7 @@ static inlay_status add_copy(rows_edit *e, size_t chunk, const inlay_row_range *
     chunk_builder b = {0};
     int64_t most = chunk_most_rows(e, e->c.rows);
     inlay_status status;
-    TRY_TO(done, bundle_check(e->c.bundle, e->c.chunks[chunk].stored, err));
+    TRY_TO(done, rows_check_chunk(e, chunk, err));
     TRY_TO(done, chunk_begin(e, &b, err));
     for (size_t i = 0; i < n; i++)
         for (int64_t at = kept[i].begin; at < kept[i].end;) {

@@ -76,9 +76,13 @@ inlay_status rows_drop(rows_edit *e, size_t chunk, inlay_error *err) {
 }
 
 const char *rows_variable(rows_edit *e, const char *what, size_t number, inlay_error *err) {
-    const char *name = arena_format(&e->a, "%s_%zu", what, number);
-    if (!name) fail_memory(err);
-    return name;
+    const char *name = arena_format(&e->a, "%s_%zu", what, number),
+               *key = name ? fuse_variable_key(e->c.form, e->c.prefix, name, &e->a) : NULL;
+    if (!key) return fail_memory(err), NULL;
+    if (!bundle_find(e->c.bundle, bytes_of(key))) return name;
+    fail_at(err, INLAY_DATA_LOSS, e->c.bundle_prefix, -1, "there is a tensor %s already, which the search has not",
+            key);
+    return NULL;
 }
 
 inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, const shape *dims, int32_t shard,
@@ -90,6 +94,12 @@ inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, cons
 
 inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err) {
     return bundle_read(e->c.bundle, e->c.chunks[chunk].factor, out, err);
+}
+
+inlay_status rows_check_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
+    const collection_chunk *k = &e->c.chunks[chunk];
+    TRY(bundle_check(e->c.bundle, k->stored, err));
+    return k->factor ? bundle_check(e->c.bundle, k->factor, err) : INLAY_OK;
 }
 
 /* ---- the rows given */

@@ -59,6 +59,8 @@ inlay_status rows_check_finite(const rows_edit *e, inlay_error *err);
 uint64_t rows_row_bytes(const collection *c);
 /* The factors of CHUNK, float32 [count], as stored; held by *out. */
 inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err);
+/* DATA_LOSS when rows or factors of CHUNK are not what their checksums say: what is summed anew would hide it. */
+inlay_status rows_check_chunk(rows_edit *e, size_t chunk, inlay_error *err);
 /* What MANIFEST (of the collection) says of a chunk of C, and a copy of it; NULL: nothing. */
 const json_t *rows_json(const collection *c, const json_t *manifest, size_t chunk);
 json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk);
@@ -80,7 +82,9 @@ typedef struct chunk_builder {
     uint32_t crc;
     buffer sides;
     bool guarded, sided;
-    uint64_t block_bytes; /* of the pass's blocks, while all rows are given ones; else 0 */
+    buffer sums; /* uint32 each, of blocks of BLOCK_BYTES: of those that are full, and, at the end, of the last one */
+    uint64_t block_bytes, filled;
+    uint32_t block_crc; /* of the last one so far, FILLED bytes */
 } chunk_builder;
 inlay_status chunk_begin(rows_edit *e, chunk_builder *b, inlay_error *err);
 inlay_status chunk_add_old(chunk_builder *b, size_t chunk, int64_t first, int64_t count, inlay_error *err);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 #include "base/num.h"
+#include "edit/block_sums.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,28 +23,6 @@ static uint32_t patched_crc(uint32_t crc, const uint8_t *old, const uint8_t *fre
     return crc ^ crc32c_combine(crc32c(0, old, size) ^ crc32c(0, fresh, size), 0, tail);
 }
 
-/* The same for the manifest's sums of blocks: SIZE bytes at OFFSET of a chunk of TOTAL bytes. */
-static void patch_blocks(json_t *chunk, uint64_t offset, const uint8_t *old, const uint8_t *fresh, uint64_t size,
-                         uint64_t total) {
-    const char *sums = json_string_value(json_object_get(chunk, "blocks"));
-    uint64_t block = (uint64_t)json_integer_value(json_object_get(chunk, "block_bytes"));
-    if (!sums || block == 0 || strlen(sums) != (total + block - 1) / block * 8) return;
-    char *text = mem_strdup(sums);
-    for (uint64_t done = 0; text && done < size;) {
-        uint64_t number = (offset + done) / block, at = (offset + done) % block,
-                 end = total - number * block < block ? total - number * block : block,
-                 n = size - done < end - at ? size - done : end - at;
-        char digits[9] = {0};
-        memcpy(digits, text + number * 8, 8);
-        uint32_t crc = (uint32_t)strtoul(digits, NULL, 16);
-        snprintf(digits, sizeof digits, "%08x", patched_crc(crc, old + done, fresh + done, (size_t)n, end - at - n));
-        memcpy(text + number * 8, digits, 8);
-        done += n;
-    }
-    if (text) json_object_set_new(chunk, "blocks", json_string(text));
-    mem_free(text);
-}
-
 /* A copy of a chunk that is being changed. */
 typedef struct patch {
     rows_edit *e;
@@ -53,13 +32,27 @@ typedef struct patch {
     uint64_t at; /* of its copy in OUT */
     uint32_t crc;
     json_t *json;
+    block_sums known;
+    uint32_t *sums; /* [known.n] of blocks */
 } patch;
+
+/* SIZE bytes at OFFSET of the chunk become FRESH: what that makes of the sums of blocks. */
+static void patch_blocks(patch *p, uint64_t offset, const uint8_t *fresh, uint64_t size) {
+    uint64_t step = p->known.step, total = p->chunk->stored->size;
+    for (uint64_t done = 0; step && done < size;) {
+        size_t block = (size_t)((offset + done) / step);
+        uint64_t at = (offset + done) % step, bytes = block_bytes(total, step, block),
+                 n = size - done < bytes - at ? size - done : bytes - at;
+        p->sums[block] = patched_crc(p->sums[block], p->old + offset + done, fresh + done, (size_t)n, bytes - at - n);
+        done += n;
+    }
+}
 
 /* SIZE bytes at OFFSET of the chunk become FRESH. */
 static inlay_status put_bytes(patch *p, uint64_t offset, const uint8_t *fresh, size_t size, inlay_error *err) {
     uint64_t total = p->chunk->stored->size;
     p->crc = patched_crc(p->crc, p->old + offset, fresh, size, total - offset - size);
-    patch_blocks(p->json, offset, p->old + offset, fresh, size, total);
+    patch_blocks(p, offset, fresh, size);
     return file_patch(p->out, p->at + offset, fresh, size, err);
 }
 
@@ -129,6 +122,15 @@ static inlay_status write_sides(rows_edit *e, size_t chunk, const char *name, in
     return status;
 }
 
+/* The sums of the chunk's blocks, as numbers. */
+static inlay_status take_blocks(patch *p, inlay_error *err) {
+    if (!block_sums_of(p->json, p->chunk->stored, &p->known)) return INLAY_OK;
+    p->sums = arena_alloc(&p->e->a, p->known.n * sizeof *p->sums);
+    if (!p->sums) return fail_memory(err);
+    for (size_t i = 0; i < p->known.n; i++) p->sums[i] = block_sum(&p->known, i);
+    return INLAY_OK;
+}
+
 /* Given rows [from, from + count) replace those from FIRST on of CHUNK. */
 static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count,
                               inlay_error *err) {
@@ -139,7 +141,8 @@ static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t 
     int32_t shard;
     int64_t bad = e->pass.counts.non_finite;
     char *path = bundle_data_path(e->c.bundle_prefix, stored->shard, bundle_shards(e->c.bundle));
-    inlay_status status = path ? bundle_read(e->c.bundle, stored, &old, err) : fail_memory(err);
+    inlay_status status = path ? take_blocks(&p, err) : fail_memory(err);
+    if (status == INLAY_OK) status = bundle_read(e->c.bundle, stored, &old, err);
     if (status == INLAY_OK) status = bundle_edit_data(e->change->bundle, &p.out, &shard, err);
     if (status == INLAY_OK) status = file_append_range(p.out, path, stored->offset, stored->size, &p.at, err);
     buffer_clear(&e->sides);
@@ -147,6 +150,8 @@ static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t 
         p.old = old->data;
         status = put_rows(&p, from, first, count, err);
     }
+    if (status == INLAY_OK && p.sums && !block_sums_set(p.json, p.known.step, p.sums, p.known.n))
+        status = fail_memory(err);
     if (status == INLAY_OK)
         status = rows_put_entry(e, k->rows, stored->type, &stored->dims, shard, p.at, stored->size, p.crc, err);
     /* A chunk with factors for dot has some for tombstones; rows that are set are none. */
@@ -202,16 +207,14 @@ done:
 static inlay_status cut_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count, bool *done,
                               inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
-    uint64_t written = (uint64_t)count * rows_row_bytes(&e->c);
     size_t chunks = e->n_chunks + e->c.n_chunks - chunk + 2;
     *done = false;
-    if (k->transposed || chunks > ROWS_MANY_CHUNKS || k->stored->size < LARGE_BYTES ||
-        written > k->stored->size - LARGE_BYTES)
-        return INLAY_OK;
+    if (k->transposed || chunks > ROWS_MANY_CHUNKS || k->stored->size < LARGE_BYTES) return INLAY_OK;
     chunk_view v;
     inlay_status status = chunk_view_open(e, chunk, &v, err);
     int64_t begin = first, end = status == INLAY_OK ? widen(&v, &begin, count) : 0;
-    if (status == INLAY_OK && v.sound && chunk_view_holds(&v, begin, end)) {
+    uint64_t kept = (uint64_t)(k->count - (end - begin)) * v.row_bytes;
+    if (status == INLAY_OK && kept >= LARGE_BYTES && v.sound && chunk_view_holds(&v, begin, end)) {
         *done = true;
         status = write_parts(e, &v, begin, end, from, first, count, err);
     }

@@ -4,20 +4,10 @@
 #include "edit/block_sums.h"
 #include "edit/verify/sums.h"
 
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* models are small there */
-enum { BLOCK_BYTES = 64 };
-#else
-enum { BLOCK_BYTES = 1 << 20 /* about, where the manifest says nothing */ };
-#endif
-
-static uint64_t block_size(const chunk_view *v, size_t index) {
-    uint64_t left = v->chunk->stored->size - index * v->step;
-    return left < v->step ? left : v->step;
-}
-
 static bool sums_hold(const chunk_view *v) {
     uint32_t all = 0;
-    for (size_t i = 0; i < v->n_sums; i++) all = crc32c_combine(all, v->sums[i], block_size(v, i));
+    for (size_t i = 0; i < v->n_sums; i++)
+        all = crc32c_combine(all, v->sums[i], block_bytes(v->chunk->stored->size, v->step, i));
     return all == v->chunk->stored->crc;
 }
 
@@ -26,7 +16,8 @@ static inlay_status calculate_sums(chunk_view *v, inlay_error *err) {
     progress nobody = {0};
     if (!ranges) return fail_memory(err);
     for (size_t i = 0; i < v->n_sums; i++)
-        ranges[i].data = bytes_make(v->rows->data + i * v->step, (size_t)block_size(v, i));
+        ranges[i].data =
+            bytes_make(v->rows->data + i * v->step, (size_t)block_bytes(v->chunk->stored->size, v->step, i));
     TRY(sums_run(ranges, v->n_sums, &nobody, err));
     for (size_t i = 0; i < v->n_sums; i++) v->sums[i] = ranges[i].crc;
     return INLAY_OK;
@@ -38,13 +29,13 @@ static inlay_status take_sums(chunk_view *v, inlay_error *err) {
     const json_t *json = rows_json(&v->e->c, v->e->manifest, v->index);
     block_sums blocks;
     bool known = block_sums_of(json, stored, &blocks) && blocks.step % v->row_bytes == 0;
-    v->step = known ? blocks.step : v->row_bytes * (BLOCK_BYTES / v->row_bytes + 1);
+    v->step = known ? blocks.step : (uint64_t)row_block_rows(v->row_bytes) * v->row_bytes;
     v->n_sums = (size_t)((stored->size + v->step - 1) / v->step);
     v->sums = arena_zalloc(&v->e->a, v->n_sums, sizeof *v->sums);
     if (!v->sums) return fail_memory(err);
     for (size_t i = 0; known && i < v->n_sums; i++) v->sums[i] = block_sum(&blocks, i);
     if (!known) TRY(calculate_sums(v, err));
-    v->sound = sums_hold(v);
+    v->sound = known || sums_hold(v);
     return INLAY_OK;
 }
 
@@ -70,7 +61,8 @@ static uint32_t range_sum(const chunk_view *v, uint64_t from, uint64_t to, buffe
     uint32_t all = 0;
     for (uint64_t at = from; at < to;) {
         size_t block = (size_t)(at / v->step);
-        uint64_t end = block * v->step + block_size(v, block), size = (end < to ? end : to) - at;
+        uint64_t end = block * v->step + block_bytes(v->chunk->stored->size, v->step, block),
+                 size = (end < to ? end : to) - at;
         uint32_t sum = at % v->step == 0 && end <= to ? v->sums[block] : crc32c(0, v->rows->data + at, (size_t)size);
         buffer_append(blocks, &sum, sizeof sum);
         all = crc32c_combine(all, sum, size);
@@ -80,7 +72,8 @@ static uint32_t range_sum(const chunk_view *v, uint64_t from, uint64_t to, buffe
 }
 
 static bool block_is_sound(const chunk_view *v, size_t block) {
-    return crc32c(0, v->rows->data + block * v->step, (size_t)block_size(v, block)) == v->sums[block];
+    return crc32c(0, v->rows->data + block * v->step, (size_t)block_bytes(v->chunk->stored->size, v->step, block)) ==
+           v->sums[block];
 }
 
 bool chunk_view_holds(const chunk_view *v, int64_t begin, int64_t end) {
@@ -91,9 +84,7 @@ bool chunk_view_holds(const chunk_view *v, int64_t begin, int64_t end) {
 }
 
 inlay_status chunk_view_damaged(const chunk_view *v, inlay_error *err) {
-    bundle *b = v->e->c.bundle;
-    TRY(bundle_check(b, v->chunk->stored, err));
-    if (v->chunk->factor) TRY(bundle_check(b, v->chunk->factor, err));
+    TRY(rows_check_chunk(v->e, v->index, err));
     return fail_at(err, INLAY_DATA_LOSS, v->e->c.bundle_prefix, -1, "%s: its sums do not match", v->chunk->rows);
 }
 

@@ -161,11 +161,6 @@ typedef struct blocks {
     size_t count, bad, first, last; /* of which are wrong; the first and the last of these */
 } blocks;
 
-static uint64_t block_size(const suspect *s, size_t i) {
-    uint64_t step = s->tensor->chunk->blocks.step, left = s->size - (uint64_t)i * step;
-    return left < step ? left : step;
-}
-
 static blocks compare_blocks(const suspect *s) {
     const fused_chunk *c = s->tensor ? s->tensor->chunk : NULL;
     blocks b = {0};
@@ -183,7 +178,7 @@ static blocks compare_blocks(const suspect *s) {
 
 static void narrow(suspect *s, const blocks *b) {
     uint64_t step = s->tensor->chunk->blocks.step, at = b->first * step,
-             end = (uint64_t)b->last * step + block_size(s, b->last);
+             end = (uint64_t)b->last * step + block_bytes(s->size, step, b->last);
     s->finding->shown.offset = (int64_t)(s->offset + at);
     s->finding->shown.bytes = (int64_t)(end - at);
     finding_rows(s->finding, s->tensor, at, end - at);
@@ -198,13 +193,13 @@ static void name_numbers(suspect *s) {
     if (b.bad == 1) {
         const fused_chunk *c = s->tensor->chunk;
         uint32_t difference = block_sum(&c->blocks, b.first) ^ c->calculated[b.first];
-        if (blame_bit(s, b.first * c->blocks.step, block_size(s, b.first), difference)) return;
+        if (blame_bit(s, b.first * c->blocks.step, block_bytes(s->size, c->blocks.step, b.first), difference)) return;
     } else if (b.count == 0 && blame_bit(s, 0, s->size, s->wanted ^ s->calculated)) {
         return;
     }
     if (blame_shift(s, true)) return;
     uint64_t step = b.bad ? s->tensor->chunk->blocks.step : 0, at = b.first * step;
-    if (blame_zeros(s, at, b.bad ? (uint64_t)b.last * step + block_size(s, b.last) - at : s->size)) return;
+    if (blame_zeros(s, at, b.bad ? (uint64_t)b.last * step + block_bytes(s->size, step, b.last) - at : s->size)) return;
     if (blame_source(s, b.count == 0 || b.bad > b.count / 2)) return;
     if (b.bad) narrow(s, &b);
 }

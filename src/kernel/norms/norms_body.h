@@ -5,71 +5,75 @@
 
 #include <math.h>
 
-/* As wide as the registers of the set that the file is compiled for: wider vectors would live on the stack. */
-#if defined(__AVX512F__)
+/* Sums are kept in LANES lanes at every level and added up in one order, so that they are the same bits everywhere; a
+ * level holds the lanes in as many of its registers as that takes. */
 enum { LANES = 16 };
+#if defined(__AVX512F__)
+enum { REGISTER = 16, PARTS = 1 };
+#define EACH_PART(DO) DO(0)
 #elif defined(__AVX__)
-enum { LANES = 8 };
+enum { REGISTER = 8, PARTS = 2 };
+#define EACH_PART(DO) DO(0) DO(1)
 #else
-enum { LANES = 4 };
+enum { REGISTER = 4, PARTS = 4 };
+#define EACH_PART(DO) DO(0) DO(1) DO(2) DO(3)
 #endif
-typedef float lanes __attribute__((vector_size(LANES * 4)));
-typedef uint32_t bits __attribute__((vector_size(LANES * 4)));
-typedef uint16_t halves __attribute__((vector_size(LANES * 2)));
+typedef float lanes __attribute__((vector_size(REGISTER * 4)));
+typedef uint32_t bits __attribute__((vector_size(REGISTER * 4)));
+typedef uint16_t halves __attribute__((vector_size(REGISTER * 2)));
 typedef float quarter __attribute__((vector_size(16)));
 
-static inline float sum_lanes(const lanes *v) {
-    quarter sum, part;
-    memcpy(&sum, v, sizeof sum);
-    for (size_t at = sizeof sum; at < sizeof *v; at += sizeof part) {
-        memcpy(&part, (const char *)v + at, sizeof part);
-        sum += part;
-    }
+static inline float sum_lanes(const lanes sums[PARTS]) {
+    quarter q[LANES / 4];
+    memcpy(q, sums, sizeof q);
+    quarter sum = (q[0] + q[2]) + (q[1] + q[3]);
     return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
-#define LOAD_LANES(p, v)                                                                                              \
-    memcpy(&(v), (p), sizeof(lanes)) /* a macro: a function would pass vectors that the baseline has no registers for \
-                                      */
+/* A macro: a function would pass vectors that the baseline has no registers for. */
+#define LOAD_LANES(p, v) memcpy(&(v), (p), sizeof(lanes))
+#define ADD_SQUARES(sum, i, p)                      \
+    do {                                            \
+        lanes loaded;                               \
+        LOAD_LANES((p) + 4 * (i)*REGISTER, loaded); \
+        (sum)[i] += loaded * loaded;                \
+    } while (0);
 
 /* All ones in the lanes that the last, overlapping load of a row of DIM > LANES elements has not seen yet. */
-static inline void set_tail_mask(bits *mask, size_t dim) {
-    for (size_t i = 0; i < LANES; i++) (*mask)[i] = i >= LANES - dim % LANES ? 0xffffffffu : 0;
+static inline void set_tail_mask(bits mask[PARTS], size_t dim) {
+    for (size_t i = 0; i < LANES; i++) mask[i / REGISTER][i % REGISTER] = i >= LANES - dim % LANES ? 0xffffffffu : 0;
 }
 
-static inline float sum_squares_f32(const uint8_t *row, size_t dim, const bits *tail_mask) {
-    lanes a = {0}, b = {0}, c = {0}, d = {0};
+static inline float sum_squares_f32(const uint8_t *row, size_t dim, const bits tail_mask[PARTS]) {
+    lanes a[PARTS] = {{0}}, b[PARTS] = {{0}}, c[PARTS] = {{0}}, d[PARTS] = {{0}};
     size_t i = 0;
     for (; i + 4 * LANES <= dim; i += 4 * LANES) {
-        lanes va, vb, vc, vd;
-        LOAD_LANES(row + 4 * i, va);
-        LOAD_LANES(row + 4 * (i + LANES), vb);
-        LOAD_LANES(row + 4 * (i + 2 * LANES), vc);
-        LOAD_LANES(row + 4 * (i + 3 * LANES), vd);
-        a += va * va;
-        b += vb * vb;
-        c += vc * vc;
-        d += vd * vd;
+#define FOUR(k)                                  \
+    ADD_SQUARES(a, k, row + 4 * i)               \
+    ADD_SQUARES(b, k, row + 4 * (i + LANES))     \
+    ADD_SQUARES(c, k, row + 4 * (i + 2 * LANES)) \
+    ADD_SQUARES(d, k, row + 4 * (i + 3 * LANES))
+        EACH_PART(FOUR)
     }
     for (; i + LANES <= dim; i += LANES) {
-        lanes v;
-        LOAD_LANES(row + 4 * i, v);
-        a += v * v;
+#define ONE(k) ADD_SQUARES(a, k, row + 4 * i)
+        EACH_PART(ONE)
     }
     if (i < dim && dim > LANES) {
-        bits last;
-        LOAD_LANES(row + 4 * (dim - LANES), last);
-        last &= *tail_mask;
-        lanes v;
-        LOAD_LANES(&last, v);
-        b += v * v;
+        bits last[PARTS];
+        memcpy(last, row + 4 * (dim - LANES), sizeof last);
+#define MASK(k) last[k] &= tail_mask[k];
+        EACH_PART(MASK)
+#define TAIL(k) ADD_SQUARES(b, k, (const uint8_t *)last)
+        EACH_PART(TAIL)
     } else if (i < dim) {
-        lanes v = {0};
-        memcpy(&v, row + 4 * i, 4 * (dim - i));
-        b += v * v;
+        float last[LANES] = {0};
+        memcpy(last, row + 4 * i, 4 * (dim - i));
+        EACH_PART(TAIL)
     }
-    a = (a + b) + (c + d);
-    return sum_lanes(&a);
+#define ADD_UP(k) a[k] = (a[k] + b[k]) + (c[k] + d[k]);
+    EACH_PART(ADD_UP)
+    return sum_lanes(a);
 }
 
 /* Rows shorter than a vector: squares of many elements at once, then the sums. WIDEN turns the elements at a place into
@@ -95,10 +99,10 @@ static inline void sum_groups(float *out, const float *squares, size_t n, size_t
         for (size_t r = 0; r < n; r += step) {                                               \
             size_t here = n - r < step ? n - r : step, elements = here * dim, i = 0;         \
             const uint8_t *p = rows + r * dim * sizeof(element);                             \
-            for (; i < elements; i += LANES) {                                               \
-                element part[LANES] = {0};                                                   \
+            for (; i < elements; i += REGISTER) {                                            \
+                element part[REGISTER] = {0};                                                \
                 lanes v;                                                                     \
-                if (elements - i >= LANES)                                                   \
+                if (elements - i >= REGISTER)                                                \
                     memcpy(part, p + i * sizeof(element), sizeof part);                      \
                 else                                                                         \
                     memcpy(part, p + i * sizeof(element), (elements - i) * sizeof(element)); \
@@ -121,9 +125,9 @@ static void LEVEL(rows_f32)(float *out, const void *rows, size_t n, size_t dim) 
         LEVEL(narrow_f32)(out, rows, n, dim);
         return;
     }
-    bits tail_mask;
-    set_tail_mask(&tail_mask, dim);
-    for (size_t r = 0; r < n; r++) out[r] = sum_squares_f32((const uint8_t *)rows + 4 * r * dim, dim, &tail_mask);
+    bits tail_mask[PARTS];
+    set_tail_mask(tail_mask, dim);
+    for (size_t r = 0; r < n; r++) out[r] = sum_squares_f32((const uint8_t *)rows + 4 * r * dim, dim, tail_mask);
 }
 
 static inline void widen_bf16(const halves *h, lanes *out) {
@@ -159,30 +163,27 @@ static inline void widen_bf16_at(const uint16_t *p, lanes *out) {
 DEFINE_NARROW_ROWS(narrow_f16, uint16_t, widen_f16_at)
 DEFINE_NARROW_ROWS(narrow_bf16, uint16_t, widen_bf16_at)
 
-#define DEFINE_HALF_ROWS(name, narrow, widen)                                     \
-    static void LEVEL(name)(float *out, const void *rows, size_t n, size_t dim) { \
-        if (dim < LANES && dim > 0) {                                             \
-            LEVEL(narrow)(out, rows, n, dim);                                     \
-            return;                                                               \
-        }                                                                         \
-        for (size_t r = 0; r < n; r++) {                                          \
-            const uint8_t *row = (const uint8_t *)rows + 2 * r * dim;             \
-            lanes sum = {0}, v;                                                   \
-            halves h;                                                             \
-            size_t i = 0;                                                         \
-            for (; i + LANES <= dim; i += LANES) {                                \
-                memcpy(&h, row + 2 * i, sizeof h);                                \
-                widen(&h, &v);                                                    \
-                sum += v * v;                                                     \
-            }                                                                     \
-            if (i < dim) {                                                        \
-                h = (halves){0};                                                  \
-                memcpy(&h, row + 2 * i, 2 * (dim - i));                           \
-                widen(&h, &v);                                                    \
-                sum += v * v;                                                     \
-            }                                                                     \
-            out[r] = sum_lanes(&sum);                                             \
-        }                                                                         \
+#define DEFINE_HALF_ROWS(name, narrow, widen)                                       \
+    static void LEVEL(name)(float *out, const void *rows, size_t n, size_t dim) {   \
+        if (dim < LANES && dim > 0) {                                               \
+            LEVEL(narrow)(out, rows, n, dim);                                       \
+            return;                                                                 \
+        }                                                                           \
+        for (size_t r = 0; r < n; r++) {                                            \
+            const uint8_t *row = (const uint8_t *)rows + 2 * r * dim;               \
+            lanes sum[PARTS] = {{0}}, v;                                            \
+            halves h[PARTS];                                                        \
+            size_t i = 0;                                                           \
+            for (; i < dim; i += LANES) {                                           \
+                memset(h, 0, sizeof h);                                             \
+                memcpy(h, row + 2 * i, dim - i < LANES ? 2 * (dim - i) : sizeof h); \
+                for (int k = 0; k < PARTS; k++) {                                   \
+                    widen(&h[k], &v);                                               \
+                    sum[k] += v * v;                                                \
+                }                                                                   \
+            }                                                                       \
+            out[r] = sum_lanes(sum);                                                \
+        }                                                                           \
     }
 
 DEFINE_HALF_ROWS(rows_f16, narrow_f16, widen_f16)
