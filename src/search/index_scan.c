@@ -14,9 +14,9 @@ enum {
     SETTLED_ROWS = 2048, /* after so many, or more for large k, the share that survives says something */
     SETTLED_TIMES_K = 32,
     LEAVE_SHARE = 16, /* of rows: scoring more of them one by one is slower than the scan */
-    LEAVE_BLOCKS = 8, /* of blocks: asking both planes about more of them is */
+    LEAVE_BLOCKS = 5, /* of blocks: asking both planes about more of them is */
     SLACK = 32,
-    SLACK_TIMES_K = 4
+    SLACK_TIMES_K = 16
 };
 
 /* Consecutive blocks of a segment. */
