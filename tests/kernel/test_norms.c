@@ -1,5 +1,6 @@
 /* Sums of squares of every level that this CPU has: the same bits as portable C, for every length and alignment, and
  * near the sum in float64. */
+#include "unit/random.h"
 #include "unit/unit.h"
 
 #include "base/cpu.h"
@@ -9,15 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t seed = 0x243f6a8885a308d3;
-
-static uint64_t next_random(void) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1d;
-}
 
 static const unsigned levels[] = {CPU_AVX2, CPU_AVX2 | CPU_AVX512};
 static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT16, INLAY_BFLOAT16};

@@ -1,4 +1,5 @@
 /* Every level of the scan that this CPU has against portable C. With --time: how fast each kernel of each level is. */
+#include "unit/random.h"
 #include "unit/unit.h"
 
 #include "base/alloc.h"
@@ -26,21 +27,6 @@ static void find_levels(void) {
             bool known = n_levels > 0 && strcmp(levels[n_levels].name, levels[n_levels - 1].name) == 0;
             n_levels += !known;
         }
-}
-
-static uint64_t seed = 0x452821e638d01377;
-
-static uint64_t next_random(void) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1d;
-}
-static int below(int n) {
-    return (int)(next_random() >> 33) % n;
-}
-static double real(void) {
-    return (double)(next_random() >> 11) / 9007199254740992.0 * 2 - 1;
 }
 
 static void store(uint8_t *p, scan_type type, double value) {

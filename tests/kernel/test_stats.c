@@ -1,4 +1,5 @@
 /* Figures of every level that this CPU has against a plain loop, for every dtype, length and alignment. */
+#include "unit/random.h"
 #include "unit/unit.h"
 
 #include "base/cpu.h"
@@ -7,15 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t seed = 0x13198a2e03707344;
-
-static uint64_t next_random(void) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1d;
-}
 
 static const unsigned levels[] = {0, CPU_AVX2, CPU_AVX2 | CPU_AVX512};
 static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8,

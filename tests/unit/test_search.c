@@ -1,3 +1,4 @@
+#include "unit/random.h"
 #include "unit/unit.h"
 
 #include "base/num.h"
@@ -34,21 +35,6 @@ typedef struct plan {
     int duplicates; /* percent of rows that repeat an earlier one */
     int zeros, non_finite;
 } plan;
-
-static uint64_t seed;
-
-static uint64_t next_random(void) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1d;
-}
-static int below(int n) {
-    return (int)(next_random() >> 33) % n;
-}
-static double real(void) {
-    return (double)(next_random() >> 11) / 9007199254740992.0 * 2 - 1;
-}
 
 static double store(uint8_t *p, dtype type, double value) {
     float f = (float)value;
