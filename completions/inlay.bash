@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse defuse query encode show run bench tensors export rename drop swap cast rows convert merge compose signature verify explain repair help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse index defuse query encode show run bench tensors export rename drop swap cast rows convert merge compose signature verify explain repair help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -12,9 +12,10 @@ _inlay() {
     "cast --to") COMPREPLY=($(compgen -W "float16 bfloat16" -- "$word")); return ;;
     esac
     case "${COMP_WORDS[1]}" in
-    fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --default --shards --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
+    fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --default --shards --index --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
+    index) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--name --remove --threads --out --dry-run --json" -- "$word")) ;;
     defuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --name --shards --json" -- "$word")) ;;
-    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --k --signature --tag_set --repeat --threads --json" -- "$word")) ;;
+    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --k --rows --rows-file --exclude --exclude-file --min-score --signature --tag_set --repeat --threads --json" -- "$word")) ;;
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
     run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --outdir --overwrite --tag_set --threads" -- "$word")) ;;

@@ -1,3 +1,4 @@
+#include "cli/row_sets.h"
 #include "cli/values.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@ enum { LINES_AT_ONCE = 256 };
 typedef struct query_values {
     const char *model, *inputs, *signature, *tag_set;
     text_list texts;
+    const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
     bool json;
 } query_values;
@@ -22,6 +24,15 @@ static const flag_spec flags[] = {
      "the signature's inputs as .npy or .json files, batch first; query=FILE.npy for a model without extractor",
      AT(inputs), NULL, false},
     {"--k", NULL, FLAG_NUMBER, "N", "how many rows to answer (default: the model's)", AT(k), NULL, false},
+    {"--rows", NULL, FLAG_TEXT, "A:B,...", "answer rows A to B-1 and so on only; a row by itself is A", AT(rows), NULL,
+     false},
+    {"--rows-file", NULL, FLAG_TEXT, "FILE",
+     "the same from a text file, A or A:B a line, or from .npy: row numbers, or a bool for each row", AT(rows_file),
+     NULL, false},
+    {"--exclude", NULL, FLAG_TEXT, "A:B,...", "do not answer rows A to B-1 and so on", AT(exclude), NULL, false},
+    {"--exclude-file", NULL, FLAG_TEXT, "FILE", "the same from a file", AT(exclude_file), NULL, false},
+    {"--min-score", NULL, FLAG_TEXT, "X",
+     "do not answer rows that score less (L2 scores are minus the squared distance)", AT(min_score), NULL, false},
     {"--signature", NULL, FLAG_TEXT, "KEY", "the search signature (default search)", AT(signature), NULL, false},
     {"--tag_set", NULL, FLAG_TEXT, "TAGS", "the metagraph (default: the only one, else serve)", AT(tag_set), NULL,
      false},
@@ -36,6 +47,8 @@ static const example examples[] = {
     {"inlay query model/ --text 'a sweet frozen dessert made of cream' --k 5", "the five best rows for a text"},
     {"inlay query model/ --text - --json < questions.txt", "a query a line, answers as JSON"},
     {"inlay query model/ --inputs query=vectors.npy", "vectors [n, dim] as queries"},
+    {"inlay query model/ --text 'ice cream' --rows 0:5000 --exclude 17 --min-score 0.4",
+     "of the first 5000 rows but row 17, those that score 0.4 or more"},
     {NULL, NULL},
 };
 
@@ -46,8 +59,9 @@ static void set_defaults(void *values) {
     v->repeat = 1;
 }
 
-/* What is printed over all batches of one call. */
+/* What is asked within, and what is printed, over all batches of one call. */
 typedef struct printer {
+    const inlay_search_options *limits; /* NULL: none */
     bool json;
     size_t queries;
 } printer;
@@ -75,8 +89,7 @@ static void print_hit_row(const inlay_hits *h, size_t i, size_t rank) {
 
 static void print_hits(printer *p, const inlay_hits *h, const char *const *texts) {
     for (size_t q = 0; q < h->n_queries; q++, p->queries++) {
-        size_t n = h->k; /* rows that cannot win (tombstones) come last and are no hits */
-        while (n > 0 && isinf(h->scores[q * h->k + n - 1]) && h->scores[q * h->k + n - 1] < 0) n--;
+        size_t n = (size_t)h->counts[q];
         if (p->json) {
             printf("%s{", p->queries ? ",\n " : "");
             if (texts) {
@@ -99,6 +112,16 @@ static void print_hits(printer *p, const inlay_hits *h, const char *const *texts
     }
 }
 
+static inlay_status search(const query_values *v, inlay_model *model, const input_list *inputs,
+                           const char *const *texts, size_t n_texts, const inlay_search_options *limits,
+                           inlay_hits **hits, inlay_error *error) {
+    if (limits && inputs)
+        return inlay_search_with(model, v->signature, inputs->items, inputs->count, limits, hits, error);
+    if (limits) return inlay_search_texts_with(model, v->signature, texts, n_texts, limits, hits, error);
+    if (inputs) return inlay_search(model, v->signature, inputs->items, inputs->count, v->k, hits, error);
+    return inlay_search_texts(model, v->signature, texts, n_texts, v->k, hits, error);
+}
+
 /* One call of the library, repeated as asked. */
 static int ask(const query_values *v, inlay_model *model, const input_list *inputs, const char *const *texts,
                size_t n_texts, printer *p) {
@@ -110,9 +133,7 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
     for (size_t i = 0; i < runs && code == EXIT_FINE; i++) {
         inlay_hits *hits;
         double start = seconds_now();
-        inlay_status status = inputs
-                                  ? inlay_search(model, v->signature, inputs->items, inputs->count, v->k, &hits, &error)
-                                  : inlay_search_texts(model, v->signature, texts, n_texts, v->k, &hits, &error);
+        inlay_status status = search(v, model, inputs, texts, n_texts, p->limits, &hits, &error);
         times[i] = seconds_now() - start;
         if (status != INLAY_OK)
             code = report_error(&error);
@@ -185,8 +206,8 @@ static int ask_lines(const query_values *v, inlay_model *model, printer *p) {
     return code;
 }
 
-static int ask_all(const query_values *v, inlay_model *model) {
-    printer p = {.json = v->json};
+static int ask_all(const query_values *v, inlay_model *model, const inlay_search_options *limits) {
+    printer p = {.limits = limits, .json = v->json};
     const inlay_signature *signature = need_signature(model, v->model, v->signature);
     if (!signature) return EXIT_FAILED;
     int code;
@@ -204,14 +225,42 @@ static int ask_all(const query_values *v, inlay_model *model) {
     return code;
 }
 
+static bool limited(const query_values *v) {
+    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score;
+}
+
+static int fill_limits(const query_values *v, const row_set *only, const row_set *except, inlay_search_options *out) {
+    inlay_search_options_init(out);
+    out->k = v->k;
+    out->only = only->shown;
+    out->except = except->shown;
+    if (!v->min_score) return EXIT_FINE;
+    char *end;
+    out->min_score = strtof(v->min_score, &end);
+    if (end > v->min_score && *end == 0 && !isnan(out->min_score)) return EXIT_FINE;
+    fprintf(stderr, "inlay: --min-score takes a number, not ");
+    print_name(stderr, v->min_score);
+    putc('\n', stderr);
+    return EXIT_USAGE;
+}
+
 static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) == (v->texts.count > 0))
         return fprintf(stderr, "inlay: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
-    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
-    if (!model) return EXIT_FAILED;
-    int code = ask_all(v, model);
+    if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
+        return fprintf(stderr, "inlay: rows are named by a flag or by a file, not by both\n"), EXIT_USAGE;
+    inlay_search_options limits;
+    row_set only, except = {0};
+    int code = read_row_set(v->rows, v->rows_file, &only);
+    if (code == EXIT_FINE) code = read_row_set(v->exclude, v->exclude_file, &except);
+    if (code == EXIT_FINE) code = fill_limits(v, &only, &except, &limits);
+    inlay_model *model = code == EXIT_FINE ? open_model(v->model, v->tag_set, v->threads) : NULL;
+    if (model) code = ask_all(v, model, limited(v) ? &limits : NULL);
+    if (code == EXIT_FINE && !model) code = EXIT_FAILED;
     inlay_model_close(model);
+    free_row_set(&only);
+    free_row_set(&except);
     return code;
 }
 
