@@ -159,6 +159,11 @@ static bool few_allowed(const search_view *view, const search_ask *ask) {
     return search_allowed(view, ask->limits) < search_rows(view) / SHARE;
 }
 
+inlay_status search_answer(const search_view *view, const search_ask *ask, inlay_error *err) {
+    bool index = has_index(view) && !few_allowed(view, ask);
+    return index ? search_by_index(view, ask, err) : search_scan(view, ask, err);
+}
+
 static inlay_status answer(const search_view *view, const float *queries, int64_t n, int64_t k,
                            const search_limits *limits, float *scores, int64_t *rows, inlay_error *err) {
     if (n < 0 || k < 0 || view->dim < 0) return fail(err, INLAY_INVALID_ARGUMENT, "k is %" PRId64 ", below 0", k);
@@ -173,8 +178,7 @@ static inlay_status answer(const search_view *view, const float *queries, int64_
                       .limits = limits,
                       .scores = scores,
                       .rows = rows};
-    return has_index(view) && !few_allowed(view, &ask) ? search_by_index(view, &ask, err)
-                                                       : search_scan(view, &ask, err);
+    return search_answer(view, &ask, err);
 }
 
 inlay_status search_topk(const search_view *view, const float *queries, int64_t n, int64_t k, float *scores,
@@ -187,4 +191,16 @@ inlay_status search_topk_within(const search_view *view, const float *queries, i
     TRY(check_limits(view, limits, err));
     search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX)};
     return answer(view, queries, n, k, &own, scores, rows, err);
+}
+
+inlay_status search_all(const search_view *view, const float *queries, int64_t n, const search_limits *limits,
+                        int64_t most, search_list *lists, inlay_error *err) {
+    if (n < 0 || most < 0) return fail(err, INLAY_INVALID_ARGUMENT, "the limit is %" PRId64 ", below 0", most);
+    TRY(check_limits(view, limits, err));
+    TRY(check_finite(queries, n, view->dim, err));
+    if (n == 0 || search_allowed(view, limits) == 0) return INLAY_OK;
+    TRY(check_types(view, err));
+    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX)};
+    search_ask ask = {.queries = queries, .n = (size_t)n, .panels = wants_panels(view, (size_t)n), .limits = &own};
+    return search_all_of(view, &ask, most, lists, err);
 }

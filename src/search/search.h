@@ -59,4 +59,17 @@ int64_t search_allowed(const search_view *view, const search_limits *limits); /*
 inlay_status search_topk_within(const search_view *view, const float *queries, int64_t n, int64_t k,
                                 const search_limits *limits, float *scores, int64_t *rows, inlay_error *err);
 
+/* A query's hits, best first. */
+typedef struct search_list {
+    int64_t count;
+    float *scores;
+    int64_t *rows;
+} search_list;
+
+/* For each query all rows that LIMITS allow. LISTS [n], zeroed, are the caller's (search_lists_free), also on failure.
+ * RESOURCE_EXHAUSTED, naming the query, when there are more than MOST of one. */
+inlay_status search_all(const search_view *view, const float *queries, int64_t n, const search_limits *limits,
+                        int64_t most, search_list *lists, inlay_error *err);
+void search_lists_free(search_list *lists, size_t n);
+
 #endif

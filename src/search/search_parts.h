@@ -44,6 +44,13 @@ static inline const uint64_t *search_allowed_bits(const search_ask *ask) {
     return ask->limits && ask->limits->filter ? ask->limits->filter->words : NULL;
 }
 
+/* By way of the index where that helps. */
+inlay_status search_answer(const search_view *view, const search_ask *ask, inlay_error *err);
+
+/* search_all, of what is checked; ASK's k, scores and rows are not looked at. */
+inlay_status search_all_of(const search_view *view, const search_ask *ask, int64_t most, search_list *lists,
+                           inlay_error *err);
+
 /* The best k rows of each query by one pass over all rows. */
 inlay_status search_scan(const search_view *view, const search_ask *ask, inlay_error *err);
 

@@ -216,6 +216,29 @@ static float some_score(answers all, int64_t n, int64_t rows) {
     return below(2) ? score : nextafterf(score, below(2) ? INFINITY : -INFINITY);
 }
 
+/* All rows within the limits; one fewer than there are is an error. */
+static void check_all(const search_view *view, const float *queries, int64_t n, const search_limits *limits,
+                      answers all, int64_t rows, const int64_t *left) {
+    inlay_error err;
+    search_list *lists = calloc((size_t)n + 1, sizeof *lists);
+    int64_t longest = 0;
+    for (int64_t q = 0; q < n; q++) longest = left[q] > longest ? left[q] : longest;
+    int64_t most = below(2) ? longest : INT64_MAX;
+    assert_ok(search_all(view, queries, n, limits, most, lists, &err), &err);
+    for (int64_t q = 0; q < n; q++) {
+        assert_int_equal(lists[q].count, left[q]);
+        check_top(all, rows, q, left[q], lists[q].scores, lists[q].rows, left[q]);
+    }
+    search_lists_free(lists, (size_t)n);
+    memset(lists, 0, (size_t)n * sizeof *lists);
+    if (longest > 0) {
+        assert_status(INLAY_RESOURCE_EXHAUSTED, search_all(view, queries, n, limits, longest - 1, lists, &err), &err);
+        assert_contains(err.message, "more than");
+    }
+    search_lists_free(lists, (size_t)n);
+    free(lists);
+}
+
 static void check_world(const world *w, int64_t n, int64_t k) {
     inlay_error err;
     bool *model = NULL;
@@ -230,11 +253,15 @@ static void check_world(const world *w, int64_t n, int64_t k) {
     answers got[2] = {make_answers(n, kept), make_answers(n, kept)};
     assert_ok(search_topk_within(&w->with, queries, n, k, &limits, got[0].scores, got[0].rows, &err), &err);
     assert_ok(search_topk_within(&w->without, queries, n, k, &limits, got[1].scores, got[1].rows, &err), &err);
+    int64_t *left = malloc((size_t)(n + 1) * sizeof *left);
     for (int64_t q = 0; q < n; q++) {
-        int64_t left = strike_out(all, w->rows, q, model, limits.least);
+        left[q] = strike_out(all, w->rows, q, model, limits.least);
         for (int i = 0; i < 2; i++)
-            check_top(all, w->rows, q, left, got[i].scores + q * kept, got[i].rows + q * kept, kept);
+            check_top(all, w->rows, q, left[q], got[i].scores + q * kept, got[i].rows + q * kept, kept);
     }
+    check_all(&w->with, queries, n, &limits, all, w->rows, left);
+    check_all(&w->without, queries, n, &limits, all, w->rows, left);
+    free(left);
     free_answers(all);
     free_answers(got[0]);
     free_answers(got[1]);
