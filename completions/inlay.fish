@@ -44,6 +44,7 @@ complete -c inlay -n '__fish_seen_subcommand_from query' -l rows-file -r -d 'the
 complete -c inlay -n '__fish_seen_subcommand_from query' -l exclude -r -d 'do not answer rows A to B-1 and so on'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l exclude-file -r -d 'the same from a file'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l min-score -r -d 'do not answer rows that score less (L2 scores are minus the squared distance)'
+complete -c inlay -n '__fish_seen_subcommand_from query' -l all -d 'answer all rows that reach --min-score; more than a million for one query are an error'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l signature -r -d 'the search signature (default search)'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l tag_set -r -d 'the metagraph (default: the only one, else serve)'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l repeat -r -d 'ask N times and tell the median time on standard error'

@@ -313,13 +313,15 @@ typedef struct inlay_search_options {
     inlay_row_set only;   /* no other row is answered; empty: any is */
     inlay_row_set except; /* rows that are not, in the ranges or in the bitmap */
     float min_score;      /* rows that score less are not answered; default minus infinity */
+    bool all;             /* all rows within these limits, not the best k; hits->k is then the longest answer's */
+    int64_t most;         /* with all: more of one query are an error; default a million */
 } inlay_search_options;
 INLAY_API void inlay_search_options_init(inlay_search_options *options);
 
 /* As their namesakes, within OPTIONS, which hold for all queries of the call: the answer is what is left of the order
  * of all rows, bit for bit. Rows that score minus infinity are not answered. Errors besides: INVALID_ARGUMENT (a row
- * that the collection does not have, a bitmap of another size, a minimum that is NaN), UNIMPLEMENTED (the signature's
- * graph is no search that Inlay made, or the model was opened without `optimize`). */
+ * that the collection does not have, a bitmap of another size, a minimum that is NaN), RESOURCE_EXHAUSTED,
+ * UNIMPLEMENTED (the signature's graph is no search that Inlay made, or the model was opened without `optimize`). */
 INLAY_API inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
                                          size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
                                          inlay_error *error);

@@ -125,7 +125,7 @@ inlay_status inlay_search(inlay_model *model, const char *signature, const inlay
 }
 
 void inlay_search_options_init(inlay_search_options *options) {
-    *options = (inlay_search_options){.size = sizeof *options, .k = -1, .min_score = -INFINITY};
+    *options = (inlay_search_options){.size = sizeof *options, .k = -1, .min_score = -INFINITY, .most = 1000000};
 }
 
 /* OPTIONS as this version of the library knows them. */

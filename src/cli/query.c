@@ -13,7 +13,7 @@ typedef struct query_values {
     text_list texts;
     const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
-    bool json;
+    bool json, all;
 } query_values;
 
 #define AT(field) offsetof(query_values, field)
@@ -33,6 +33,8 @@ static const flag_spec flags[] = {
     {"--exclude-file", NULL, FLAG_TEXT, "FILE", "the same from a file", AT(exclude_file), NULL, false},
     {"--min-score", NULL, FLAG_TEXT, "X",
      "do not answer rows that score less (L2 scores are minus the squared distance)", AT(min_score), NULL, false},
+    {"--all", NULL, FLAG_SWITCH, NULL,
+     "answer all rows that reach --min-score; more than a million for one query are an error", AT(all), NULL, false},
     {"--signature", NULL, FLAG_TEXT, "KEY", "the search signature (default search)", AT(signature), NULL, false},
     {"--tag_set", NULL, FLAG_TEXT, "TAGS", "the metagraph (default: the only one, else serve)", AT(tag_set), NULL,
      false},
@@ -48,7 +50,8 @@ static const example examples[] = {
     {"inlay query model/ --text - --json < questions.txt", "a query a line, answers as JSON"},
     {"inlay query model/ --inputs query=vectors.npy", "vectors [n, dim] as queries"},
     {"inlay query model/ --text 'ice cream' --rows 0:5000 --exclude 17 --min-score 0.4",
-     "of the first 5000 rows but row 17, those that score 0.4 or more"},
+     "of the first 5000 rows but row 17, the best that score 0.4 or more"},
+    {"inlay query model/ --text 'ice cream' --min-score 0.8 --all", "every row that scores 0.8 or more"},
     {NULL, NULL},
 };
 
@@ -234,6 +237,7 @@ static int fill_limits(const query_values *v, const row_set *only, const row_set
     out->k = v->k;
     out->only = only->shown;
     out->except = except->shown;
+    out->all = v->all;
     if (!v->min_score) return EXIT_FINE;
     char *end;
     out->min_score = strtof(v->min_score, &end);
@@ -248,6 +252,8 @@ static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) == (v->texts.count > 0))
         return fprintf(stderr, "inlay: give --text or --inputs; inlay query --help tells\n"), EXIT_USAGE;
+    if (v->all && (!v->min_score || v->k >= 0))
+        return fprintf(stderr, "inlay: --all wants --min-score, and no --k\n"), EXIT_USAGE;
     if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
         return fprintf(stderr, "inlay: rows are named by a flag or by a file, not by both\n"), EXIT_USAGE;
     inlay_search_options limits;

@@ -72,6 +72,10 @@ def test_no_row_below_the_minimum_is_answered(inlay, collection, metric):
     got = answers(inlay, folder / metric, folder, "--k", ROWS, "--min-score", repr(least))
     assert got == [[hit for hit in one if hit[1] >= least] for one in everything]
     assert len(got[1]) >= 21
+    assert answers(inlay, folder / metric, folder, "--all", "--min-score", repr(least)) == got
+    assert answers(inlay, folder / metric, folder, "--all", "--min-score", "1e30") == [[]] * 5
+    some = answers(inlay, folder / metric, folder, "--all", "--min-score", repr(least), "--rows", "100:300")
+    assert some == [[hit for hit in one if 100 <= hit[0] < 300] for one in got]
 
 
 def test_mistakes_in_limits(inlay, collection, tmp_path):
@@ -93,5 +97,5 @@ def test_mistakes_in_limits(inlay, collection, tmp_path):
     inlay.fails(*ask, "--rows-file", tmp_path / "below.npy", saying="element 1 is -1")
     inlay.fails(*ask, "--rows-file", tmp_path / "none.txt", saying="none.txt")
     for wrong in (["--rows", "1:"], ["--rows", "9:5"], ["--rows", "-1"], ["--rows", "99999999999999999999"],
-                  ["--min-score", "nan"], ["--min-score", "1x"], ["--rows", "1", "--rows-file", folder / "rows.txt"]):
+                  ["--min-score", "nan"], ["--min-score", "1x"], ["--all"], ["--all", "--min-score", "1", "--k", "3"], ["--rows", "1", "--rows-file", folder / "rows.txt"]):
         assert inlay(*ask, *wrong).returncode == 2, wrong
