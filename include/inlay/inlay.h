@@ -269,6 +269,10 @@ INLAY_API inlay_status inlay_model_describe(inlay_model *model, const char *sign
 
 /* ---- search */
 
+typedef struct inlay_row_range {
+    int64_t begin, end; /* rows begin … end - 1 */
+} inlay_row_range;
+
 /* The answer to one or more queries: [n_queries, k] in row-major order. */
 typedef struct inlay_hits {
     size_t n_queries;
@@ -277,6 +281,8 @@ typedef struct inlay_hits {
     const int64_t *indices;     /* global row numbers; equal scores come lower row first */
     const inlay_string *labels; /* NULL when the model has none */
     const int64_t *ids;         /* NULL when the model has none */
+    const int64_t *counts; /* [n_queries] hits of each query; what stands behind them scores minus infinity: rows that
+                              cannot win, or none at all */
 } inlay_hits;
 
 /* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
@@ -292,6 +298,39 @@ INLAY_API inlay_status inlay_search_texts(inlay_model *model, const char *signat
                                           int64_t k, inlay_hits **out, inlay_error *error);
 INLAY_API inlay_status inlay_search_vectors(inlay_model *model, const char *signature, const float *vectors, size_t n,
                                             size_t dim, int64_t k, inlay_hits **out, inlay_error *error);
+
+/* Rows of a collection. With ranges and a bitmap, those that are in both. */
+typedef struct inlay_row_set {
+    const inlay_row_range *ranges; /* [n_ranges] in any order, also over one another; NULL: all rows */
+    size_t n_ranges;
+    const uint8_t *bitmap; /* row r is bit r % 8 of byte r / 8; NULL: all rows */
+    int64_t bitmap_rows;   /* as many as the collection has */
+} inlay_row_set;
+
+typedef struct inlay_search_options {
+    size_t size;          /* sizeof, set by inlay_search_options_init */
+    int64_t k;            /* below 0, the default: the model's */
+    inlay_row_set only;   /* no other row is answered; empty: any is */
+    inlay_row_set except; /* rows that are not, in the ranges or in the bitmap */
+    float min_score;      /* rows that score less are not answered; default minus infinity */
+    bool all;             /* all rows within these limits, not the best k; hits->k is then the longest answer's */
+    int64_t most;         /* with all: more of one query are an error; default a million */
+} inlay_search_options;
+INLAY_API void inlay_search_options_init(inlay_search_options *options);
+
+/* As their namesakes, within OPTIONS, which hold for all queries of the call: the answer is what is left of the order
+ * of all rows, bit for bit. Rows that score minus infinity are not answered. Errors besides: INVALID_ARGUMENT (a row
+ * that the collection does not have, a bitmap of another size, a minimum that is NaN), RESOURCE_EXHAUSTED,
+ * UNIMPLEMENTED (the signature's graph is no search that Inlay made, or the model was opened without `optimize`). */
+INLAY_API inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
+                                         size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
+                                         inlay_error *error);
+INLAY_API inlay_status inlay_search_texts_with(inlay_model *model, const char *signature, const char *const *texts,
+                                               size_t n, const inlay_search_options *options, inlay_hits **out,
+                                               inlay_error *error);
+INLAY_API inlay_status inlay_search_vectors_with(inlay_model *model, const char *signature, const float *vectors,
+                                                 size_t n, size_t dim, const inlay_search_options *options,
+                                                 inlay_hits **out, inlay_error *error);
 
 /* ---- stored tensors */
 
@@ -619,10 +658,6 @@ typedef enum inlay_rows_action {
     INLAY_ROWS_DELETE = 2,   /* rows behind those deleted get lower numbers */
     INLAY_ROWS_TOMBSTONE = 3 /* the rows keep their numbers and score minus infinity: they can no longer win */
 } inlay_rows_action;
-
-typedef struct inlay_row_range {
-    int64_t begin, end; /* rows begin … end - 1 */
-} inlay_row_range;
 
 typedef struct inlay_rows_options {
     size_t size;      /* sizeof, set by inlay_rows_options_init */

@@ -1,12 +1,16 @@
 #include "model/model.h"
 
 #include "base/alloc.h"
+#include "op/search_request.h"
+
+#include <math.h>
 
 /* What a caller of inlay_search holds: the answer and the tensors it points into. */
 typedef struct hits {
     inlay_hits shown; /* first: what is given out */
     tensor *scores, *indices, *payload;
     inlay_string *labels;
+    int64_t *counts;
 } hits;
 
 static bool has_output(const inlay_signature *s, const char *key) {
@@ -21,6 +25,19 @@ static inlay_status find_search(const model *m, const char *key, const inlay_sig
     if (!has_output(*out, "scores") || !has_output(*out, "indices"))
         return fail(err, INLAY_INVALID_ARGUMENT, "signature %s is no search: it has no outputs scores and indices",
                     (*out)->key);
+    return INLAY_OK;
+}
+
+static inlay_status count_hits(hits *h, inlay_error *err) {
+    size_t k = h->shown.k;
+    h->counts = mem_array(h->shown.n_queries + 1, sizeof *h->counts);
+    if (!h->counts) return fail_memory(err);
+    for (size_t q = 0; q < h->shown.n_queries; q++) {
+        size_t n = k; /* rows that cannot win come last */
+        while (n > 0 && h->shown.scores[q * k + n - 1] == -INFINITY) n--;
+        h->counts[q] = (int64_t)n;
+    }
+    h->shown.counts = h->counts;
     return INLAY_OK;
 }
 
@@ -40,6 +57,7 @@ static inlay_status fill(hits *h, inlay_error *err) {
     h->shown.k = (size_t)h->scores->dims.dims[1];
     h->shown.scores = tensor_f32(h->scores);
     h->shown.indices = tensor_i64(h->indices);
+    TRY(count_hits(h, err));
     if (!h->payload) return INLAY_OK;
     if (h->payload->count != h->scores->count)
         return fail(err, INLAY_INTERNAL, "the search answered labels of shape %s", shape_text(&h->payload->dims, text));
@@ -60,8 +78,9 @@ static inlay_status fill(hits *h, inlay_error *err) {
     return INLAY_OK;
 }
 
-inlay_status inlay_search(inlay_model *handle, const char *signature, const inlay_named_tensor *inputs, size_t n_inputs,
-                          int64_t k, inlay_hits **out, inlay_error *error) {
+/* REQUEST: NULL for what the graph does by itself. */
+static inlay_status ask(inlay_model *handle, const char *signature, const inlay_named_tensor *inputs, size_t n_inputs,
+                        int64_t k, search_request *request, inlay_hits **out, inlay_error *error) {
     *out = NULL;
     model *m = (model *)handle;
     const inlay_signature *s;
@@ -80,11 +99,15 @@ inlay_status inlay_search(inlay_model *handle, const char *signature, const inla
     }
     const char *payload = has_output(s, "labels") ? "labels" : has_output(s, "ids") ? "ids" : NULL;
     inlay_named_tensor outputs[] = {{"scores", NULL}, {"indices", NULL}, {payload, NULL}};
-    TRY_TO(failed, model_run(m, s->key, all, n_inputs, outputs, payload ? 3 : 2, NULL, error));
+    TRY_TO(failed, model_run(m, s->key, all, n_inputs, outputs, payload ? 3 : 2,
+                             &(model_run_options){.search = request}, error));
     h->scores = outputs[0].tensor;
     h->indices = outputs[1].tensor;
     h->payload = outputs[2].tensor;
     TRY_TO(failed, fill(h, error));
+    if (request && request->answered != 1)
+        TRY_TO(failed, fail(error, INLAY_UNIMPLEMENTED,
+                            "signature %s cannot be asked within limits: Inlay does not recognise its search", s->key));
     tensor_release(k_tensor);
     mem_free(all);
     *out = &h->shown;
@@ -96,6 +119,30 @@ failed:
     return status;
 }
 
+inlay_status inlay_search(inlay_model *model, const char *signature, const inlay_named_tensor *inputs, size_t n_inputs,
+                          int64_t k, inlay_hits **out, inlay_error *error) {
+    return ask(model, signature, inputs, n_inputs, k, NULL, out, error);
+}
+
+void inlay_search_options_init(inlay_search_options *options) {
+    *options = (inlay_search_options){.size = sizeof *options, .k = -1, .min_score = -INFINITY, .most = 1000000};
+}
+
+/* OPTIONS as this version of the library knows them. */
+static inlay_search_options complete(const inlay_search_options *options) {
+    inlay_search_options own;
+    inlay_search_options_init(&own);
+    memcpy(&own, options, options->size < sizeof own ? options->size : sizeof own);
+    return own;
+}
+
+inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
+                               size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
+                               inlay_error *error) {
+    inlay_search_options own = complete(options);
+    return ask(model, signature, inputs, n_inputs, own.k, &(search_request){.options = &own}, out, error);
+}
+
 void inlay_hits_release(inlay_hits *shown) {
     hits *h = (hits *)shown;
     if (!h) return;
@@ -103,6 +150,7 @@ void inlay_hits_release(inlay_hits *shown) {
     tensor_release(h->indices);
     tensor_release(h->payload);
     mem_free(h->labels);
+    mem_free(h->counts);
     mem_free(h);
 }
 
@@ -119,8 +167,8 @@ static inlay_status only_input(const inlay_signature *s, const char **key, inlay
     return *key ? INLAY_OK : fail(err, INLAY_INVALID_ARGUMENT, "signature %s has no input", s->key);
 }
 
-inlay_status inlay_search_texts(inlay_model *handle, const char *signature, const char *const *texts, size_t n,
-                                int64_t k, inlay_hits **out, inlay_error *error) {
+static inlay_status ask_texts(inlay_model *handle, const char *signature, const char *const *texts, size_t n, int64_t k,
+                              search_request *request, inlay_hits **out, inlay_error *error) {
     *out = NULL;
     const inlay_signature *s;
     const char *key;
@@ -136,14 +184,14 @@ inlay_status inlay_search_texts(inlay_model *handle, const char *signature, cons
     inlay_named_tensor input = {key, NULL};
     int64_t count = (int64_t)n;
     inlay_status status = inlay_tensor_from_strings(items, &count, 1, &input.tensor, error);
-    if (status == INLAY_OK) status = inlay_search(handle, signature, &input, 1, k, out, error);
+    if (status == INLAY_OK) status = ask(handle, signature, &input, 1, k, request, out, error);
     inlay_tensor_release(input.tensor);
     mem_free(items);
     return status;
 }
 
-inlay_status inlay_search_vectors(inlay_model *handle, const char *signature, const float *vectors, size_t n,
-                                  size_t dim, int64_t k, inlay_hits **out, inlay_error *error) {
+static inlay_status ask_vectors(inlay_model *handle, const char *signature, const float *vectors, size_t n, size_t dim,
+                                int64_t k, search_request *request, inlay_hits **out, inlay_error *error) {
     *out = NULL;
     const inlay_signature *s;
     const char *key;
@@ -156,7 +204,30 @@ inlay_status inlay_search_vectors(inlay_model *handle, const char *signature, co
     inlay_named_tensor input = {key, NULL};
     shape dims = shape_matrix((int64_t)n, (int64_t)dim);
     TRY(tensor_wrap(INLAY_FLOAT32, &dims, vectors, NULL, NULL, &input.tensor, error));
-    inlay_status status = inlay_search(handle, signature, &input, 1, k, out, error);
+    inlay_status status = ask(handle, signature, &input, 1, k, request, out, error);
     inlay_tensor_release(input.tensor);
     return status;
+}
+
+inlay_status inlay_search_texts(inlay_model *model, const char *signature, const char *const *texts, size_t n,
+                                int64_t k, inlay_hits **out, inlay_error *error) {
+    return ask_texts(model, signature, texts, n, k, NULL, out, error);
+}
+
+inlay_status inlay_search_texts_with(inlay_model *model, const char *signature, const char *const *texts, size_t n,
+                                     const inlay_search_options *options, inlay_hits **out, inlay_error *error) {
+    inlay_search_options own = complete(options);
+    return ask_texts(model, signature, texts, n, own.k, &(search_request){.options = &own}, out, error);
+}
+
+inlay_status inlay_search_vectors(inlay_model *model, const char *signature, const float *vectors, size_t n, size_t dim,
+                                  int64_t k, inlay_hits **out, inlay_error *error) {
+    return ask_vectors(model, signature, vectors, n, dim, k, NULL, out, error);
+}
+
+inlay_status inlay_search_vectors_with(inlay_model *model, const char *signature, const float *vectors, size_t n,
+                                       size_t dim, const inlay_search_options *options, inlay_hits **out,
+                                       inlay_error *error) {
+    inlay_search_options own = complete(options);
+    return ask_vectors(model, signature, vectors, n, dim, own.k, &(search_request){.options = &own}, out, error);
 }

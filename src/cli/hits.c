@@ -2,8 +2,6 @@
 
 #include "cli/values.h"
 
-#include <math.h>
-
 static void print_hit_json(const inlay_hits *h, size_t i, size_t rank) {
     printf("%s{\"rank\": %zu, \"index\": %lld, \"score\": ", rank ? ", " : "", rank + 1, (long long)h->indices[i]);
     print_json_number(stdout, (double)h->scores[i]);
@@ -43,8 +41,7 @@ static void print_asked(const printer *p, const char *const *texts, size_t q) {
 
 void print_hits(printer *p, const inlay_hits *h, const char *const *texts) {
     for (size_t q = 0; q < h->n_queries; q++, p->queries++) {
-        size_t n = h->k; /* rows that cannot win (tombstones) come last and are no hits */
-        while (n > 0 && isinf(h->scores[q * h->k + n - 1]) && h->scores[q * h->k + n - 1] < 0) n--;
+        size_t n = (size_t)h->counts[q];
         if (p->json) {
             printf("%s{", p->queries ? ",\n " : "");
             print_asked(p, texts, q);

@@ -4,8 +4,9 @@
 
 #include "cli/command.h"
 
-/* What is printed over all batches of one call. */
+/* What is asked within, and what is printed, over all batches of one call. */
 typedef struct printer {
+    const inlay_search_options *limits; /* NULL: none */
     bool json;
     const int64_t *rows; /* what was asked, where it was the numbers of rows; else NULL */
     size_t queries;      /* printed so far */

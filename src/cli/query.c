@@ -1,8 +1,10 @@
 #include "cli/hits.h"
 #include "cli/query_rows.h"
+#include "cli/row_sets.h"
 #include "cli/values.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,8 +13,9 @@ enum { LINES_AT_ONCE = 256 };
 typedef struct query_values {
     const char *model, *inputs, *similar, *lookup, *signature, *tag_set;
     text_list texts;
+    const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
-    bool json;
+    bool json, all;
 } query_values;
 
 #define AT(field) offsetof(query_values, field)
@@ -27,6 +30,17 @@ static const flag_spec flags[] = {
     {"--lookup", NULL, FLAG_TEXT, "N,...", "rows to give: vector, and label or id, of a model fused --with lookup",
      AT(lookup), NULL, false},
     {"--k", NULL, FLAG_NUMBER, "N", "how many rows to answer (default: the model's)", AT(k), NULL, false},
+    {"--rows", NULL, FLAG_TEXT, "A:B,...", "answer rows A to B-1 and so on only; a row by itself is A", AT(rows), NULL,
+     false},
+    {"--rows-file", NULL, FLAG_TEXT, "FILE",
+     "the same from a text file, A or A:B a line, or from .npy: row numbers, or a bool for each row", AT(rows_file),
+     NULL, false},
+    {"--exclude", NULL, FLAG_TEXT, "A:B,...", "do not answer rows A to B-1 and so on", AT(exclude), NULL, false},
+    {"--exclude-file", NULL, FLAG_TEXT, "FILE", "the same from a file", AT(exclude_file), NULL, false},
+    {"--min-score", NULL, FLAG_TEXT, "X",
+     "do not answer rows that score less (L2 scores are minus the squared distance)", AT(min_score), NULL, false},
+    {"--all", NULL, FLAG_SWITCH, NULL,
+     "answer all rows that reach --min-score; more than a million for one query are an error", AT(all), NULL, false},
     {"--signature", NULL, FLAG_TEXT, "KEY",
      "the search signature (default search); with --similar or --lookup the search's, or their own", AT(signature),
      NULL, false},
@@ -45,6 +59,9 @@ static const example examples[] = {
     {"inlay query model/ --inputs query=vectors.npy", "vectors [n, dim] as queries"},
     {"inlay query model/ --similar 17,42 --k 5", "the five rows most like row 17, and those like row 42"},
     {"inlay query model/ --lookup 17 --json", "what row 17 is"},
+    {"inlay query model/ --text 'ice cream' --rows 0:5000 --exclude 17 --min-score 0.4",
+     "of the first 5000 rows but row 17, the best that score 0.4 or more"},
+    {"inlay query model/ --text 'ice cream' --min-score 0.8 --all", "every row that scores 0.8 or more"},
     {NULL, NULL},
 };
 
@@ -53,6 +70,16 @@ static void set_defaults(void *values) {
     v->signature = "search";
     v->k = -1;
     v->repeat = 1;
+}
+
+static inlay_status search(const query_values *v, inlay_model *model, const input_list *inputs,
+                           const char *const *texts, size_t n_texts, const inlay_search_options *limits,
+                           inlay_hits **hits, inlay_error *error) {
+    if (limits && inputs)
+        return inlay_search_with(model, v->signature, inputs->items, inputs->count, limits, hits, error);
+    if (limits) return inlay_search_texts_with(model, v->signature, texts, n_texts, limits, hits, error);
+    if (inputs) return inlay_search(model, v->signature, inputs->items, inputs->count, v->k, hits, error);
+    return inlay_search_texts(model, v->signature, texts, n_texts, v->k, hits, error);
 }
 
 /* One call of the library, repeated as asked. */
@@ -66,9 +93,7 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
     for (size_t i = 0; i < runs && code == EXIT_FINE; i++) {
         inlay_hits *hits;
         double start = seconds_now();
-        inlay_status status = inputs
-                                  ? inlay_search(model, v->signature, inputs->items, inputs->count, v->k, &hits, &error)
-                                  : inlay_search_texts(model, v->signature, texts, n_texts, v->k, &hits, &error);
+        inlay_status status = search(v, model, inputs, texts, n_texts, p->limits, &hits, &error);
         times[i] = seconds_now() - start;
         if (status != INLAY_OK)
             code = report_error(&error);
@@ -165,8 +190,8 @@ static int ask_with(const query_values *v, inlay_model *model, printer *p) {
     return code;
 }
 
-static int ask_all(const query_values *v, inlay_model *model) {
-    printer p = {.json = v->json};
+static int ask_all(const query_values *v, inlay_model *model, const inlay_search_options *limits) {
+    printer p = {.limits = limits, .json = v->json};
     if (v->lookup) return look_rows_up(model, v->model, v->signature, v->lookup, v->json);
     if (!v->similar && !need_signature(model, v->model, v->signature)) return EXIT_FAILED;
     if (v->json) printf("{\"queries\": [");
@@ -175,16 +200,50 @@ static int ask_all(const query_values *v, inlay_model *model) {
     return code;
 }
 
+static bool limited(const query_values *v) {
+    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score;
+}
+
+static int fill_limits(const query_values *v, const row_set *only, const row_set *except, inlay_search_options *out) {
+    inlay_search_options_init(out);
+    out->k = v->k;
+    out->only = only->shown;
+    out->except = except->shown;
+    out->all = v->all;
+    if (!v->min_score) return EXIT_FINE;
+    char *end;
+    out->min_score = strtof(v->min_score, &end);
+    if (end > v->min_score && *end == 0 && !isnan(out->min_score)) return EXIT_FINE;
+    fprintf(stderr, "inlay: --min-score takes a number, not ");
+    print_name(stderr, v->min_score);
+    putc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+static int usage(const char *what) {
+    return fprintf(stderr, "inlay: %s\n", what), EXIT_USAGE;
+}
+
 static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) + (v->texts.count > 0) + (v->similar != NULL) + (v->lookup != NULL) != 1)
-        return fprintf(stderr,
-                       "inlay: give one of --text, --inputs, --similar and --lookup; inlay query --help tells\n"),
-               EXIT_USAGE;
-    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
-    if (!model) return EXIT_FAILED;
-    int code = ask_all(v, model);
+        return usage("give one of --text, --inputs, --similar and --lookup; inlay query --help tells");
+    if (v->all && (!v->min_score || v->k >= 0)) return usage("--all wants --min-score, and no --k");
+    if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
+        return usage("rows are named by a flag or by a file, not by both");
+    if ((v->similar || v->lookup) && limited(v))
+        return usage("--rows, --exclude and --min-score go with --text and --inputs");
+    inlay_search_options limits;
+    row_set only, except = {0};
+    int code = read_row_set(v->rows, v->rows_file, &only);
+    if (code == EXIT_FINE) code = read_row_set(v->exclude, v->exclude_file, &except);
+    if (code == EXIT_FINE) code = fill_limits(v, &only, &except, &limits);
+    inlay_model *model = code == EXIT_FINE ? open_model(v->model, v->tag_set, v->threads) : NULL;
+    if (model) code = ask_all(v, model, limited(v) ? &limits : NULL);
+    if (code == EXIT_FINE && !model) code = EXIT_FAILED;
     inlay_model_close(model);
+    free_row_set(&only);
+    free_row_set(&except);
     return code;
 }
 

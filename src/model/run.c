@@ -5,6 +5,7 @@ static inlay_status run_planned(model *m, const plan *p, tensor *const *feeds, t
                                 const model_run_options *options, bool loading, inlay_error *err) {
     run_options run = {.budget = mem_budget_new(m->memory_budget),
                        .cancelled = options ? options->cancelled : NULL,
+                       .search = options ? options->search : NULL,
                        .skip_unsupported = loading};
     if (!run.budget) return fail_memory(err);
     inlay_status status = plan_run(p, feeds, fetched, &run, err);

@@ -12,6 +12,7 @@
 #include "tensor/tensor.h"
 
 struct file_map;
+struct search_request;
 typedef struct op_impl op_impl;
 typedef struct op_host op_host;
 
@@ -52,6 +53,7 @@ typedef struct op_call {
     op_host *host;
     mem_budget *budget;
     const _Atomic bool *cancelled; /* may be NULL; long loops look now and then (op_check_cancelled) */
+    struct search_request *search; /* what the run asks of a search; NULL: nothing */
 } op_call;
 
 enum {

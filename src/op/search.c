@@ -2,6 +2,9 @@
 #include "search/index_set.h"
 
 #include "op/families.h"
+#include "op/search_request.h"
+
+#include <math.h>
 
 typedef struct search_state {
     search_metric metric;
@@ -85,6 +88,50 @@ static inlay_status hold_chunk(op_call *c, size_t i, int64_t *dim, held_rows *he
     return INLAY_OK;
 }
 
+static inlay_status answer(op_call *c, const search_view *view, int64_t k, const search_limits *limits,
+                           inlay_error *err) {
+    int64_t rows = search_allowed(view, limits);
+    shape dims = shape_matrix(c->in[0]->dims.dims[0], k < rows ? k : rows);
+    tensor *scores, *indices;
+    TRY(op_output(c, 0, &dims, &scores, err));
+    TRY(op_output(c, 1, &dims, &indices, err));
+    const float *queries = tensor_f32(c->in[0]);
+    if (!limits)
+        return search_topk(view, queries, dims.dims[0], dims.dims[1], tensor_f32(scores), tensor_i64(indices), err);
+    return search_topk_within(view, queries, dims.dims[0], dims.dims[1], limits, tensor_f32(scores),
+                              tensor_i64(indices), err);
+}
+
+/* Answers of all queries side by side, the shorter ones padded as search_topk_within pads. */
+static inlay_status give_lists(op_call *c, const search_list *lists, int64_t n, inlay_error *err) {
+    tensor *scores, *indices;
+    int64_t width = 0;
+    for (int64_t q = 0; q < n; q++) width = lists[q].count > width ? lists[q].count : width;
+    shape dims = shape_matrix(n, width);
+    TRY(op_output(c, 0, &dims, &scores, err));
+    TRY(op_output(c, 1, &dims, &indices, err));
+    float *score = tensor_f32(scores);
+    int64_t *row = tensor_i64(indices);
+    for (int64_t q = 0; q < n; q++)
+        for (int64_t i = 0; i < width; i++) {
+            *score++ = i < lists[q].count ? lists[q].scores[i] : -INFINITY;
+            *row++ = i < lists[q].count ? lists[q].rows[i] : 0;
+        }
+    return INLAY_OK;
+}
+
+static inlay_status answer_all(op_call *c, const search_view *view, int64_t most, const search_limits *limits,
+                               inlay_error *err) {
+    int64_t n = c->in[0]->dims.dims[0];
+    search_list *lists = mem_zalloc((size_t)n + 1, sizeof *lists);
+    if (!lists) return fail_memory(err);
+    inlay_status status = search_all(view, tensor_f32(c->in[0]), n, limits, most, lists, err);
+    if (status == INLAY_OK) status = give_lists(c, lists, n, err);
+    search_lists_free(lists, (size_t)n);
+    mem_free(lists);
+    return status;
+}
+
 static inlay_status search(op_call *c, const held_rows *held, int64_t dim, inlay_error *err) {
     const search_state *state = c->node->state;
     const tensor *queries = c->in[0];
@@ -96,13 +143,15 @@ static inlay_status search(op_call *c, const held_rows *held, int64_t dim, inlay
     if (queries->dims.rank != 2 || queries->dims.dims[1] != dim)
         return fail(err, INLAY_INVALID_ARGUMENT, "queries of shape %s for rows of %lld numbers",
                     shape_text(&queries->dims, text), (long long)dim);
-    int64_t rows = search_rows(&view);
-    shape dims = shape_matrix(queries->dims.dims[0], k < rows ? k : rows);
-    tensor *scores, *indices;
-    TRY(op_output(c, 0, &dims, &scores, err));
-    TRY(op_output(c, 1, &dims, &indices, err));
-    return search_topk(&view, tensor_f32(queries), dims.dims[0], dims.dims[1], tensor_f32(scores), tensor_i64(indices),
-                       err);
+    if (!c->search) return answer(c, &view, k, NULL, err);
+    search_filter *filter;
+    TRY(search_request_filter(c->search->options, search_rows(&view), &filter, err));
+    search_limits limits = {filter, c->search->options->min_score};
+    inlay_status status = c->search->options->all ? answer_all(c, &view, c->search->options->most, &limits, err)
+                                                  : answer(c, &view, k, &limits, err);
+    search_filter_free(filter);
+    c->search->answered++;
+    return status;
 }
 
 static inlay_status search_run(op_call *c, inlay_error *err) {

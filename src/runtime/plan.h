@@ -17,6 +17,7 @@ void plan_free(plan *p); /* no run may be under way; NULL is fine */
 typedef struct run_options {
     mem_budget *budget;            /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
     const _Atomic bool *cancelled; /* may be NULL */
+    struct search_request *search; /* for op_call; may be NULL */
     bool skip_unsupported;         /* leave out nodes whose op cannot run, and those that need them, with a warning: for
                                       loading, where a model may hold more than is asked of it */
 } run_options;

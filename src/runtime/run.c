@@ -67,7 +67,8 @@ static inlay_status run_step(run *r, const plan_step *step, inlay_error *err) {
                     .unused = step->unused,
                     .host = r->p->host,
                     .budget = r->options->budget,
-                    .cancelled = r->options->cancelled};
+                    .cancelled = r->options->cancelled,
+                    .search = r->options->search};
     inlay_status status = op_check_cancelled(&call, err);
     if (status == INLAY_OK && !step->node.impl) status = cannot_run(step, err);
     for (; held < inputs && status == INLAY_OK; held++)

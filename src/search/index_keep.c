@@ -83,12 +83,14 @@ static bool bounds_of(const index_run *s, const quant_bound *b, uint32_t source,
 bool index_may_win(const index_run *s, const index_query *q, uint32_t source, const quant_head *head, uint64_t row,
                    float estimate) {
     float lower, upper;
+    if (!index_allows(s, source, row)) return false;
     return bounds_of(s, &q->one, source, head, row, estimate, &lower, &upper) && !(upper < index_floor(q));
 }
 
 void index_admit(index_run *s, index_part *part, index_query *q, uint32_t source, const quant_head *head, uint64_t row,
                  float estimate) {
     float lower, upper;
+    if (!index_allows(s, source, row)) return;
     if (!bounds_of(s, &q->two, source, head, row, estimate, &lower, &upper)) return;
     if (upper < index_floor(q) || !make_room(s, q, &part->kept)) return;
     part->kept.list[part->kept.count++] = (candidate){upper, source, row};

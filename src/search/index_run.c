@@ -130,14 +130,17 @@ static void release(index_run *s) {
 static void begin_query(index_run *s, size_t number, const float *query) {
     index_query *q = s->queries + number;
     *q = (index_query){0};
-    atomic_init(&q->floor, -INFINITY);
     index_prepare_query(s, number, query);
+    float least = search_raw_least(s->view->metric, search_least(s->ask), q->norm);
+    atomic_init(&q->floor, least);
     for (size_t w = 0; w < s->threads; w++) {
         index_part *part = s->workers[w].parts + number;
         *part = (index_part){0};
         scan_top_init(&part->lower, s->k, s->hits + (w * s->group + number) * s->k);
+        part->lower.threshold = least;
     }
     scan_top_init(&q->top, s->k, s->hits + (s->threads * s->group + number) * s->k);
+    q->top.threshold = least;
 }
 
 /* The winners among the rows that have no index count as found already. */
@@ -149,6 +152,7 @@ static inlay_status begin_group(index_run *s, const float *queries, inlay_error 
                       .k = s->rest_k,
                       .panels = s->ask->panels,
                       .raw = true,
+                      .limits = s->ask->limits,
                       .scores = s->rest_scores,
                       .rows = s->rest_rows};
     TRY(search_scan(&s->rest, &ask, err));
@@ -166,7 +170,7 @@ static inlay_status scan_others(index_run *s, const float *queries, float *score
     size_t left = 0, at = 0;
     for (size_t q = 0; q < s->n; q++) left += index_has_left(s->queries + q);
     if (left == 0) return INLAY_OK;
-    search_ask ask = {.n = left, .k = s->k, .panels = s->ask->panels};
+    search_ask ask = {.n = left, .k = s->k, .panels = s->ask->panels, .limits = s->ask->limits};
     float *asked = mem_array(left * s->dim + 1, sizeof *asked), *found = mem_array(left * s->k, sizeof *found);
     int64_t *numbers = mem_array(left * s->k, sizeof *numbers);
     inlay_status status = asked && found && numbers ? INLAY_OK : fail_memory(err);
@@ -190,18 +194,24 @@ done:
     return status;
 }
 
+static void give_hits(const index_run *s, const index_query *from, float *scores, int64_t *rows) {
+    float least = search_least(s->ask);
+    for (size_t i = 0; i < s->k; i++) {
+        bool found = i < from->top.count;
+        float score = found ? search_final_score(s->view->metric, from->top.hits[i].score, from->norm) : -INFINITY;
+        found = found && !(score < least);
+        scores[i] = found ? score : -INFINITY;
+        rows[i] = found ? from->top.hits[i].row : 0;
+    }
+}
+
 static inlay_status answer_group(index_run *s, const float *queries, float *scores, int64_t *rows, inlay_error *err) {
     TRY(begin_group(s, queries, err));
     index_scan(s);
     if (atomic_load(&s->failed)) return fail_memory(err);
     TRY(index_score(s, err));
-    for (size_t q = 0; q < s->n; q++) {
-        const index_query *from = s->queries + q;
-        for (size_t i = 0; i < s->k && !index_has_left(from); i++) {
-            scores[q * s->k + i] = search_final_score(s->view->metric, from->top.hits[i].score, from->norm);
-            rows[q * s->k + i] = from->top.hits[i].row;
-        }
-    }
+    for (size_t q = 0; q < s->n; q++)
+        if (!index_has_left(s->queries + q)) give_hits(s, s->queries + q, scores + q * s->k, rows + q * s->k);
     return scan_others(s, queries, scores, rows, err);
 }
 

@@ -75,11 +75,11 @@ static void scan_pair(index_run *s, index_worker *w, size_t number, const piece 
 }
 
 /* Whether one of the hits [first, end), all of one block, is a row that may win: where side numbers are subtracted the
- * block's limit went by the least of them. */
+ * block's limit went by the least of them, and it went by rows that must not win too. */
 static bool any_may_win(const index_run *s, const index_query *q, const piece *p, const quant_query *found,
                         size_t first, size_t end) {
     const index_source *from = s->sources + p->source;
-    if (from->rows.factor != SCAN_MINUS) return true;
+    if (from->rows.factor != SCAN_MINUS && !s->ask->limits) return true;
     quant_head head = head_at(p, found->hits[first].row / QUANT_ROWS);
     for (size_t i = first; i < end; i++) {
         uint64_t row = p->first_row + found->hits[i].row;

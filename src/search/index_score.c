@@ -161,7 +161,7 @@ inlay_status index_score(index_run *s, inlay_error *err) {
         index_query *q = s->queries + i;
         scan_top_sort(&q->top);
         /* rows that score minus infinity were left out, but in a list that is not full they have their place */
-        if (q->top.count < s->k || q->top.hits[s->k - 1].score == -INFINITY) index_leave(q);
+        if (!s->ask->limits && (q->top.count < s->k || q->top.hits[s->k - 1].score == -INFINITY)) index_leave(q);
     }
     return INLAY_OK;
 }

@@ -121,6 +121,13 @@ static inline void index_leave(index_query *q) {
 /* index_scan.c: stage one for the group; survivors are in the workers' parts. */
 void index_scan(index_run *s);
 
+/* Whether row ROW of SOURCE may be answered at all. */
+static inline bool index_allows(const index_run *s, uint32_t source, uint64_t row) {
+    const search_limits *limits = s->ask->limits;
+    return !limits || !limits->filter ||
+           search_filter_has(limits->filter, s->sources[source].rows.first_row + (int64_t)row);
+}
+
 /* index_keep.c: whether a row whose estimate by one plane reached its block's limit may win, by its own side number. */
 bool index_may_win(const index_run *s, const index_query *q, uint32_t source, const quant_head *head, uint64_t row,
                    float estimate);

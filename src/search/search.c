@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "search/search_index.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -98,6 +99,33 @@ float search_final_score(search_metric metric, float score, float norm) {
     return isnan(minus_distance) ? -INFINITY : fminf(minus_distance, 0);
 }
 
+/* Floats in the order of their values as consecutive numbers, and back. */
+static int64_t place_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 31 ? -(int64_t)(bits & 0x7fffffff) : (int64_t)bits;
+}
+static float value_at(int64_t place) {
+    uint32_t bits = (uint32_t)(place < 0 ? -place : place) | (place < 0 ? 0x80000000u : 0);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Rounding keeps order, so that the reported score never falls where the kernels' score rises. */
+float search_raw_least(search_metric metric, float least, float norm) {
+    if (metric != SEARCH_L2 || least == -INFINITY) return least;
+    int64_t low = place_of(-INFINITY), high = place_of(INFINITY);
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (search_final_score(metric, value_at(middle), norm) >= least)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return value_at(low);
+}
+
 /* Which family of kernels meets all rows: transposed ones, and many queries, want panels. */
 static bool wants_panels(const search_view *view, size_t n) {
     scan_class class = SCAN_DOUBLE;
@@ -115,18 +143,68 @@ static bool has_index(const search_view *view) {
     return false;
 }
 
-inlay_status search_topk(const search_view *view, const float *queries, int64_t n, int64_t k, float *scores,
-                         int64_t *rows, inlay_error *err) {
+int64_t search_allowed(const search_view *view, const search_limits *limits) {
+    return limits && limits->filter ? limits->filter->allowed : search_rows(view);
+}
+
+static inlay_status check_limits(const search_view *view, const search_limits *limits, inlay_error *err) {
+    const search_chunk *last = view->n_chunks ? view->chunks + view->n_chunks - 1 : NULL;
+    int64_t rows = last ? last->first_row + last->count : 0;
+    if (isnan(limits->least)) return fail(err, INLAY_INVALID_ARGUMENT, "the least score is not a number");
+    if (limits->filter && limits->filter->rows != rows)
+        return fail(err, INLAY_INVALID_ARGUMENT, "a filter of %" PRId64 " rows for a collection of %" PRId64,
+                    limits->filter->rows, rows);
+    return INLAY_OK;
+}
+
+/* Whether the rows that are allowed are fewer bytes than the codes of all. */
+static bool few_allowed(const search_view *view, const search_ask *ask) {
+    enum { SHARE = 8 };
+    return search_allowed(view, ask->limits) < search_rows(view) / SHARE;
+}
+
+inlay_status search_answer(const search_view *view, const search_ask *ask, inlay_error *err) {
+    bool index = has_index(view) && !few_allowed(view, ask);
+    return index ? search_by_index(view, ask, err) : search_scan(view, ask, err);
+}
+
+static inlay_status answer(const search_view *view, const float *queries, int64_t n, int64_t k,
+                           const search_limits *limits, float *scores, int64_t *rows, inlay_error *err) {
     if (n < 0 || k < 0 || view->dim < 0) return fail(err, INLAY_INVALID_ARGUMENT, "k is %" PRId64 ", below 0", k);
     TRY(check_finite(queries, n, view->dim, err));
-    int64_t total = search_rows(view), kept = k < total ? k : total;
+    int64_t total = search_allowed(view, limits), kept = k < total ? k : total;
     if (n == 0 || kept == 0) return INLAY_OK;
     TRY(check_types(view, err));
     search_ask ask = {.queries = queries,
                       .n = (size_t)n,
                       .k = (size_t)kept,
                       .panels = wants_panels(view, (size_t)n),
+                      .limits = limits,
                       .scores = scores,
                       .rows = rows};
-    return has_index(view) ? search_by_index(view, &ask, err) : search_scan(view, &ask, err);
+    return search_answer(view, &ask, err);
+}
+
+inlay_status search_topk(const search_view *view, const float *queries, int64_t n, int64_t k, float *scores,
+                         int64_t *rows, inlay_error *err) {
+    return answer(view, queries, n, k, NULL, scores, rows, err);
+}
+
+inlay_status search_topk_within(const search_view *view, const float *queries, int64_t n, int64_t k,
+                                const search_limits *limits, float *scores, int64_t *rows, inlay_error *err) {
+    TRY(check_limits(view, limits, err));
+    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX)};
+    return answer(view, queries, n, k, &own, scores, rows, err);
+}
+
+inlay_status search_all(const search_view *view, const float *queries, int64_t n, const search_limits *limits,
+                        int64_t most, search_list *lists, inlay_error *err) {
+    if (n < 0 || most < 0) return fail(err, INLAY_INVALID_ARGUMENT, "the limit is %" PRId64 ", below 0", most);
+    TRY(check_limits(view, limits, err));
+    TRY(check_finite(queries, n, view->dim, err));
+    if (n == 0 || search_allowed(view, limits) == 0) return INLAY_OK;
+    TRY(check_types(view, err));
+    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX)};
+    search_ask ask = {.queries = queries, .n = (size_t)n, .panels = wants_panels(view, (size_t)n), .limits = &own};
+    return search_all_of(view, &ask, most, lists, err);
 }

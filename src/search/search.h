@@ -12,6 +12,7 @@
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H
 
+#include "search/search_filter.h"
 #include "tensor/dtype.h"
 
 /* Models are fused with one of the first three. */
@@ -45,5 +46,33 @@ bool search_can(dtype t); /* whether rows of T can be searched */
  * a time), never O(rows). Errors: INVALID_ARGUMENT (a query that is not finite, k < 0), RESOURCE_EXHAUSTED. */
 inlay_status search_topk(const search_view *view, const float *queries, int64_t n, int64_t k, float *scores,
                          int64_t *rows, inlay_error *err);
+
+/* What may be answered. A row that scores minus infinity never is. */
+typedef struct search_limits {
+    const search_filter *filter; /* counted, of as many rows as the view has; NULL: all */
+    float least;                 /* a row that scores less is not answered; -INFINITY: any may be */
+} search_limits;
+
+int64_t search_allowed(const search_view *view, const search_limits *limits); /* rows */
+
+/* The same among the rows that LIMITS allow: those that search_topk would put first after the others are struck out,
+ * bit for bit. SCORES and ROWS are [n, min(k, search_allowed)]; behind a query's last row follow row 0 and minus
+ * infinity. Stretches of rows that are not allowed are not read, where few are. Errors besides: INVALID_ARGUMENT (a
+ * filter of another size, LEAST is NaN). */
+inlay_status search_topk_within(const search_view *view, const float *queries, int64_t n, int64_t k,
+                                const search_limits *limits, float *scores, int64_t *rows, inlay_error *err);
+
+/* A query's hits, best first. */
+typedef struct search_list {
+    int64_t count;
+    float *scores;
+    int64_t *rows;
+} search_list;
+
+/* For each query all rows that LIMITS allow. LISTS [n], zeroed, are the caller's (search_lists_free), also on failure.
+ * RESOURCE_EXHAUSTED, naming the query, when there are more than MOST of one. */
+inlay_status search_all(const search_view *view, const float *queries, int64_t n, const search_limits *limits,
+                        int64_t most, search_list *lists, inlay_error *err);
+void search_lists_free(search_list *lists, size_t n);
 
 #endif

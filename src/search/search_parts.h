@@ -6,6 +6,8 @@
 #include "kernel/scan/scan.h"
 #include "search/search.h"
 
+#include <math.h>
+
 /* Of a chunk's dtype, which is one that can be searched. */
 scan_type search_scan_type(dtype t);
 
@@ -19,15 +21,35 @@ float search_prepare(search_metric metric, scan_class class, const float *query,
 /* The score to report for what the kernels found, of a query with the squared norm NORM. */
 float search_final_score(search_metric metric, float score, float norm);
 
+/* The lowest score, as the kernels have it, that is reported as LEAST or more for a query with the squared norm NORM.
+ */
+float search_raw_least(search_metric metric, float least, float norm);
+
 /* What a pass is asked for. */
 typedef struct search_ask {
-    const float *queries; /* [n, dim] */
-    size_t n, k;          /* k at most the view's rows, and not 0 */
-    bool panels;          /* the family of kernels: rows, or pack and tile */
-    bool raw;             /* scores as they compare, not as they are reported */
-    float *scores;        /* [n, k] */
+    const float *queries;        /* [n, dim] */
+    size_t n, k;                 /* k at most the view's rows, and not 0 */
+    bool panels;                 /* the family of kernels: rows, or pack and tile */
+    bool raw;                    /* scores as they compare, not as they are reported */
+    const search_limits *limits; /* with LEAST above minus infinity; NULL: none */
+    float *scores;               /* [n, k]; what is missing is row 0 with minus infinity */
     int64_t *rows;
 } search_ask;
+
+static inline float search_least(const search_ask *ask) {
+    return ask->limits ? ask->limits->least : -INFINITY;
+}
+/* For scan_top.allowed. */
+static inline const uint64_t *search_allowed_bits(const search_ask *ask) {
+    return ask->limits && ask->limits->filter ? ask->limits->filter->words : NULL;
+}
+
+/* By way of the index where that helps. */
+inlay_status search_answer(const search_view *view, const search_ask *ask, inlay_error *err);
+
+/* search_all, of what is checked; ASK's k, scores and rows are not looked at. */
+inlay_status search_all_of(const search_view *view, const search_ask *ask, int64_t most, search_list *lists,
+                           inlay_error *err);
 
 /* The best k rows of each query by one pass over all rows. */
 inlay_status search_scan(const search_view *view, const search_ask *ask, inlay_error *err);

@@ -19,6 +19,7 @@ enum {
     QUERIES_BYTES = 6 << 20,  /* of prepared queries, unless one query needs more */
     PANELS_BYTES = 8 << 20,   /* of all threads' panels, unless rows are very wide */
     SERIAL_MERGE_HITS = 4096, /* fewer are merged by the caller alone: waking threads takes longer */
+    NEAR_ROWS = 16,           /* rows that are not allowed, between two that are: scanned rather than skipped */
     LINE = 64                 /* bytes, what two threads should not share */
 };
 
@@ -45,6 +46,8 @@ typedef struct search {
     size_t n_sources, tasks;
     bool panels; /* which family of kernels scans, for all rows */
     bool raw;    /* scores as they compare */
+    const search_ask *ask;
+    const search_filter *filter; /* NULL: all rows */
     bool has[SCAN_CLASSES];
     size_t dim, k;
     worker *workers; /* [threads] */
@@ -229,6 +232,21 @@ static void scan_piece(const search *s, const worker *w, const source *from, con
                                 q == 0 ? next : NULL);
 }
 
+/* Narrows [*first, first + count) of TASK to the rows that are scanned together: from the first that is allowed to
+ * where a stretch without any begins. Returns how many; 0: none is allowed. */
+static size_t allowed_span(const search *s, const scan_rows *task, size_t *first, size_t count) {
+    if (!s->filter) return count;
+    int64_t begin = task->first_row + (int64_t)*first, end = begin + (int64_t)count, stop, next;
+    begin = search_filter_next(s->filter, begin, end, true);
+    *first = (size_t)(begin - task->first_row);
+    if (begin == end) return 0;
+    for (next = begin, stop = begin; next < end && next - stop <= NEAR_ROWS;) {
+        stop = search_filter_next(s->filter, next, end, false);
+        next = search_filter_next(s->filter, stop, end, true);
+    }
+    return (size_t)(stop - begin);
+}
+
 static void scan_task(void *ctx, size_t index, int number) {
     search *s = ctx;
     const worker *w = s->workers + number;
@@ -238,8 +256,10 @@ static void scan_task(void *ctx, size_t index, int number) {
      * kept: the kernels drop only what is below the threshold. */
     for (size_t q = 0; q < s->n; q++)
         w->tops[q].threshold = fmaxf(w->tops[q].threshold, atomic_load_explicit(s->floors + q, memory_order_relaxed));
-    for (size_t first = 0; first < task.count; first += from->piece_rows) {
-        scan_rows piece = part_of(from, task, first, from->piece_rows);
+    for (size_t first = 0, count; first < task.count; first += count) {
+        count = allowed_span(s, &task, &first, min_size(from->piece_rows, task.count - first));
+        if (count == 0) continue;
+        scan_rows piece = part_of(from, task, first, count);
         bool last = first + piece.count == task.count;
         const uint8_t *next = last || from->transposed || s->dim == 0 ? NULL : piece.data + piece.count * piece.stride;
         scan_piece(s, w, from, &piece, next);
@@ -261,7 +281,7 @@ static void merge_one(void *ctx, size_t index, int number) {
     size_t taken[POOL_MAX_THREADS] = {0};
     for (size_t i = 0; i < s->k; i++) {
         const scan_hit *best = NULL;
-        size_t from = 0;
+        size_t from = 0, at = index * s->k + i;
         for (size_t w = 0; w < s->threads; w++) {
             const scan_top *top = s->workers[w].tops + index;
             if (taken[w] < top->count && (!best || scan_worse(*best, top->hits[taken[w]]))) {
@@ -270,9 +290,12 @@ static void merge_one(void *ctx, size_t index, int number) {
             }
         }
         taken[from]++;
-        s->scores[index * s->k + i] =
-            s->raw ? best->score : search_final_score(s->view->metric, best->score, s->norms[index]);
-        s->rows[index * s->k + i] = best->row;
+        float score = !best    ? -INFINITY
+                      : s->raw ? best->score
+                               : search_final_score(s->view->metric, best->score, s->norms[index]);
+        bool found = best && (s->raw || !(score < search_least(s->ask)));
+        s->scores[at] = found ? score : -INFINITY;
+        s->rows[at] = found ? best->row : 0;
     }
 }
 
@@ -285,11 +308,13 @@ static void run_all(search *s, size_t n, void (*task)(void *, size_t, int)) {
 
 static inlay_status search_group(search *s, const float *queries, void *scratch, inlay_error *err) {
     prepare_queries(s, queries, scratch);
-    for (size_t q = 0; q < s->n; q++) atomic_init(s->floors + q, -INFINITY);
+    for (size_t q = 0; q < s->n; q++)
+        atomic_init(s->floors + q, search_raw_least(s->view->metric, search_least(s->ask), s->norms[q]));
     for (size_t w = 0; w < s->threads; w++)
         for (size_t q = 0; q < s->n; q++) {
             scan_top_free(s->workers[w].tops + q);
             scan_top_init(s->workers[w].tops + q, s->k, s->hits ? s->hits + (w * s->group + q) * s->k : NULL);
+            s->workers[w].tops[q].allowed = search_allowed_bits(s->ask);
         }
     pool_run(s->tasks, scan_task, s);
     for (size_t w = 0; w < s->threads; w++)
@@ -305,6 +330,8 @@ inlay_status search_scan(const search_view *view, const search_ask *ask, inlay_e
                 .kernels = scan_kernels_best(),
                 .panels = ask->panels,
                 .raw = ask->raw,
+                .ask = ask,
+                .filter = ask->limits ? ask->limits->filter : NULL,
                 .dim = (size_t)view->dim,
                 .k = ask->k,
                 .threads = (size_t)pool_threads()};

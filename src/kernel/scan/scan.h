@@ -63,7 +63,8 @@ typedef struct scan_top {
     bool failed;     /* memory ran out: hits were lost */
     bool owned;      /* hits grow on demand and are freed by scan_top_free */
     size_t k, count, capacity;
-    scan_hit *hits; /* a heap with the worst first once count is k */
+    const uint64_t *allowed; /* row r counts when bit r % 64 of word r / 64 is set; NULL: all rows do */
+    scan_hit *hits;          /* a heap with the worst first once count is k */
 } scan_top;
 
 /* K at least 1. HITS [k], or NULL to let them grow as they come. */

@@ -47,6 +47,7 @@ static bool grow(scan_top *top) {
 }
 
 void scan_top_offer(scan_top *top, float score, int64_t row) {
+    if (top->allowed && !(top->allowed[row / 64] >> (row % 64) & 1)) return;
     scan_hit hit = {isnan(score) ? -INFINITY : score, row};
     if (top->count == top->k) {
         if (!scan_worse(top->hits[0], hit)) return;
