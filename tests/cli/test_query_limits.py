@@ -97,5 +97,6 @@ def test_mistakes_in_limits(inlay, collection, tmp_path):
     inlay.fails(*ask, "--rows-file", tmp_path / "below.npy", saying="element 1 is -1")
     inlay.fails(*ask, "--rows-file", tmp_path / "none.txt", saying="none.txt")
     for wrong in (["--rows", "1:"], ["--rows", "9:5"], ["--rows", "-1"], ["--rows", "99999999999999999999"],
-                  ["--min-score", "nan"], ["--min-score", "1x"], ["--all"], ["--all", "--min-score", "1", "--k", "3"], ["--rows", "1", "--rows-file", folder / "rows.txt"]):
+                  ["--min-score", "nan"], ["--min-score", "1x"], ["--all"],
+                  ["--all", "--min-score", "1", "--k", "3"], ["--rows", "1", "--rows-file", folder / "rows.txt"]):
         assert inlay(*ask, *wrong).returncode == 2, wrong
