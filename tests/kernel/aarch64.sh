@@ -3,6 +3,7 @@
 # Other libraries do not exist for that machine here, so this is no full build. The last line counts.
 # usage: aarch64.sh [FOLDER]   FOLDER, made if needed, takes what is built; build/aarch64 by default
 set -euo pipefail
+shopt -s extglob # for the sources of search/: all but those that know bundles
 cd "$(dirname "$0")/../.."
 out=${1:-build/aarch64}
 cc=${CC_AARCH64:-aarch64-linux-gnu-gcc}
@@ -13,7 +14,7 @@ mkdir -p "$out"
 flags=(-std=c11 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -fno-math-errno -ffp-contract=off
        -Iinclude -Isrc -Itests -Itests/kernel/plain)
 sources=(src/base/{alloc,buffer,bytes,cpu,crc32c,error,fault,file_folder,file_leftovers,file_map,file_write,log,pool}.c src/tensor/dtype.c
-         src/search/*.c src/kernel/scan/{scan,top,scan_neon}.c src/kernel/quant/quant{,_encode,_neon}.c)
+         src/search/!(index_set|index_tie).c src/kernel/scan/{scan,top,scan_neon}.c src/kernel/quant/quant{,_encode,_neon}.c)
 passed=0 failed=0
 "$cc" "${flags[@]}" -march=armv8.2-a+dotprod -c -o "$out/quant_dotprod.o" src/kernel/quant/quant_dotprod.c
 for test in tests/kernel/test_{scan,quant}.c tests/unit/test_{search,index,index_file}.c; do
