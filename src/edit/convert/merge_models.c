@@ -244,12 +244,10 @@ static inlay_status add_chunks(model_merge *m, rows_edit *e, const part *p, bool
     for (size_t i = 0; i < p->c.n_chunks; i++) {
         const collection_chunk *k = &p->c.chunks[i];
         size_t number = keep_names ? 0 : e->next_variable++;
-        next_chunk next = {.rows = keep_names ? k->rows : rows_variable(e, "rows", number, err),
-                           .count = k->count,
-                           .transposed = k->transposed,
-                           .guarded = k->guarded};
-        if (k->side) next.side = keep_names ? k->side : rows_variable(e, "side", number, err);
-        if (!next.rows || (k->side && !next.side)) return INLAY_RESOURCE_EXHAUSTED;
+        next_chunk next = {
+            .rows = k->rows, .side = k->side, .count = k->count, .transposed = k->transposed, .guarded = k->guarded};
+        if (!keep_names) TRY(rows_variable(e, "rows", number, &next.rows, err));
+        if (!keep_names && k->side) TRY(rows_variable(e, "side", number, &next.side, err));
         TRY(put_linked(m, e, p, next.rows, k->stored, err));
         if (k->factor) TRY(put_linked(m, e, p, next.side, k->factor, err));
         const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.rows, &e->a),

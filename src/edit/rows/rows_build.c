@@ -139,14 +139,14 @@ inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
     if (b->count == 0) return INLAY_OK;
     if (b->filled) end_block(b);
     size_t number = e->next_variable++;
-    next_chunk next = {.rows = rows_variable(e, "rows", number, err), .count = b->count, .guarded = b->guarded};
-    if (!next.rows) return INLAY_RESOURCE_EXHAUSTED;
+    next_chunk next = {.count = b->count, .guarded = b->guarded};
+    TRY(rows_variable(e, "rows", number, &next.rows, err));
     shape dims = shape_matrix(b->count, e->c.dim);
     TRY(rows_put_entry(e, next.rows, e->c.type, &dims, b->shard, b->offset, (uint64_t)b->count * rows_row_bytes(&e->c),
                        b->crc, err));
     if (b->sided) {
         uint64_t offset = file_position(b->out);
-        if (!(next.side = rows_variable(e, "side", number, err))) return INLAY_RESOURCE_EXHAUSTED;
+        TRY(rows_variable(e, "side", number, &next.side, err));
         TRY(file_append(b->out, b->sides.data, b->sides.size, err));
         dims = shape_vector(b->count);
         TRY(rows_put_entry(e, next.side, INLAY_FLOAT32, &dims, b->shard, offset, b->sides.size,

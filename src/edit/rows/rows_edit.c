@@ -75,14 +75,13 @@ inlay_status rows_drop(rows_edit *e, size_t chunk, inlay_error *err) {
     return k->factor ? bundle_edit_drop(e->change->bundle, k->factor->key, err) : INLAY_OK;
 }
 
-const char *rows_variable(rows_edit *e, const char *what, size_t number, inlay_error *err) {
-    const char *name = arena_format(&e->a, "%s_%zu", what, number),
-               *key = name ? fuse_variable_key(e->c.form, e->c.prefix, name, &e->a) : NULL;
-    if (!key) return fail_memory(err), NULL;
-    if (!bundle_find(e->c.bundle, bytes_of(key))) return name;
-    fail_at(err, INLAY_DATA_LOSS, e->c.bundle_prefix, -1, "there is a tensor %s already, which the search has not",
-            key);
-    return NULL;
+inlay_status rows_variable(rows_edit *e, const char *what, size_t number, const char **out, inlay_error *err) {
+    *out = arena_format(&e->a, "%s_%zu", what, number);
+    const char *key = *out ? fuse_variable_key(e->c.form, e->c.prefix, *out, &e->a) : NULL;
+    if (!key) return fail_memory(err);
+    if (!bundle_find(e->c.bundle, bytes_of(key))) return INLAY_OK;
+    return fail_at(err, INLAY_DATA_LOSS, e->c.bundle_prefix, -1,
+                   "there is a tensor %s already, which the search has not", key);
 }
 
 inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, const shape *dims, int32_t shard,

@@ -46,8 +46,9 @@ typedef struct rows_edit {
 inlay_status rows_add_chunk(rows_edit *e, const next_chunk *chunk, inlay_error *err);
 inlay_status rows_keep(rows_edit *e, size_t chunk, inlay_error *err); /* it stays as it is */
 inlay_status rows_drop(rows_edit *e, size_t chunk, inlay_error *err); /* its variables go */
-/* A name that no variable has had, "rows_12", for NUMBER = e->next_variable. */
-const char *rows_variable(rows_edit *e, const char *what, size_t number, inlay_error *err);
+/* A name that no variable has had, "rows_12", for NUMBER = e->next_variable; in the arena. DATA_LOSS when a tensor that
+ * is not the search's has it. */
+inlay_status rows_variable(rows_edit *e, const char *what, size_t number, const char **out, inlay_error *err);
 inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, const shape *dims, int32_t shard,
                             uint64_t offset, uint64_t size, uint32_t crc, inlay_error *err);
 /* Opens the file with rows for e->reader: INVALID_ARGUMENT when it does not fit the collection. */

@@ -292,13 +292,13 @@ static inlay_status bury_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
         if (old) memcpy(sides, old->data, (size_t)k->count * sizeof *sides);
         e->report->changed += mark(e, k, sides);
         if (!next.side) { /* dot: its first tombstone */
-            next.side = rows_variable(e, "side", e->next_variable++, err);
-            if (next.side && next.json) {
+            status = rows_variable(e, "side", e->next_variable++, &next.side, err);
+            if (status == INLAY_OK && next.json) {
                 const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.side, &e->a);
                 manifest_set(next.json, "side", key ? json_string(key) : NULL);
             }
         }
-        status = next.side ? write_sides(e, chunk, next.side, 0, sides, k->count, err) : INLAY_RESOURCE_EXHAUSTED;
+        if (status == INLAY_OK) status = write_sides(e, chunk, next.side, 0, sides, k->count, err);
     }
     next.guarded |= e->c.metric != SEARCH_L2;
     e->graph_changed |= next.guarded != k->guarded || !k->side;

@@ -36,8 +36,7 @@ static inlay_status check_count(const rows_edit *e, const char *path, int64_t co
 static inlay_status put_variable(rows_edit *e, dtype type, int64_t rows, int32_t shard, uint64_t offset, uint64_t size,
                                  uint32_t crc, inlay_error *err) {
     shape dims = shape_vector(rows);
-    e->payload_variable = rows_variable(e, e->c.payload, e->next_variable++, err);
-    if (!e->payload_variable) return INLAY_RESOURCE_EXHAUSTED;
+    TRY(rows_variable(e, e->c.payload, e->next_variable++, &e->payload_variable, err));
     TRY(rows_put_entry(e, e->payload_variable, type, &dims, shard, offset, size, crc, err));
     bytes old = e->c.payload_stored->key;
     return bundle_edit_has(e->change->bundle, old) ? bundle_edit_drop(e->change->bundle, old, err) : INLAY_OK;

@@ -106,8 +106,8 @@ inlay_status chunk_view_add(chunk_view *v, int64_t begin, int64_t end, inlay_err
     TRY(check_edges(v, begin, end, err));
     int64_t n = end - begin;
     size_t number = e->next_variable++;
-    next_chunk next = {.rows = rows_variable(e, "rows", number, err), .count = n, .guarded = k->guarded};
-    if (!next.rows) return INLAY_RESOURCE_EXHAUSTED;
+    next_chunk next = {.count = n, .guarded = k->guarded};
+    TRY(rows_variable(e, "rows", number, &next.rows, err));
     uint64_t from = (uint64_t)begin * v->row_bytes, to = (uint64_t)end * v->row_bytes;
     buffer blocks = {0};
     shape dims = shape_matrix(n, e->c.dim);
@@ -118,7 +118,7 @@ inlay_status chunk_view_add(chunk_view *v, int64_t begin, int64_t end, inlay_err
                                 crc, err));
     if (v->sides) {
         size_t at = (size_t)begin * sizeof(float), size = (size_t)n * sizeof(float);
-        if (!(next.side = rows_variable(e, "side", number, err))) TRY_TO(done, fail_memory(err));
+        TRY_TO(done, rows_variable(e, "side", number, &next.side, err));
         dims = shape_vector(n);
         TRY_TO(done, rows_put_entry(e, next.side, INLAY_FLOAT32, &dims, k->factor->shard, k->factor->offset + at, size,
                                     crc32c(0, v->sides->data + at, size), err));
