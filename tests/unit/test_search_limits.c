@@ -1,4 +1,5 @@
 /* Searches within limits must give, bit for bit, what is left of a scan of all rows when the others are struck out. */
+#include "unit/random.h"
 #include "unit/scratch.h"
 #include "unit/unit.h"
 
@@ -14,20 +15,6 @@
 enum { MAX_CHUNKS = 3 };
 
 static char *folder; /* of scratch files, for all tests */
-static uint64_t seed;
-
-static uint64_t next_random(void) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1d;
-}
-static int below(int n) {
-    return (int)(next_random() >> 33) % n;
-}
-static double real(void) {
-    return (double)(next_random() >> 11) / 9007199254740992.0 * 2 - 1;
-}
 
 /* ---- worlds */
 
