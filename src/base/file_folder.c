@@ -91,13 +91,13 @@ inlay_status file_share_tree(const char *from, const char *to, bool (*skip)(cons
     return share_entries(&(tree_share){from, to, skip, ctx}, "", err);
 }
 
-typedef inlay_status (*visit_fn)(const char *path, bool is_folder, inlay_error *err);
+typedef inlay_status (*visit_fn)(const char *path, const file_info *info, inlay_error *err);
 
 /* Visits everything below PATH, and PATH itself last; symbolic links are not followed. */
 static inlay_status walk(const char *path, visit_fn visit, inlay_error *err) {
     file_info info;
     TRY(file_stat(path, false, &info, err));
-    if (!info.is_folder) return visit(path, false, err);
+    if (!info.is_folder) return visit(path, &info, err);
     file_names names;
     TRY(file_list(path, &names, err));
     inlay_status status = INLAY_OK;
@@ -107,11 +107,11 @@ static inlay_status walk(const char *path, visit_fn visit, inlay_error *err) {
         mem_free(child);
     }
     file_names_free(&names);
-    return status == INLAY_OK ? visit(path, true, err) : status;
+    return status == INLAY_OK ? visit(path, &info, err) : status;
 }
 
-static inlay_status remove_one(const char *path, bool is_folder, inlay_error *err) {
-    if (!is_folder) return file_remove(path, err);
+static inlay_status remove_one(const char *path, const file_info *info, inlay_error *err) {
+    if (!info->is_folder) return file_remove(path, err);
     int fault = fault_check_path("rmdir", path);
     if (fault) return fail_errno(err, fault, path, "remove");
     return rmdir(path) == 0 ? INLAY_OK : fail_errno(err, errno, path, "remove");
@@ -121,27 +121,30 @@ inlay_status file_remove_tree(const char *path, inlay_error *err) {
     return walk(path, remove_one, err);
 }
 
-static inlay_status sync_one(const char *path, bool is_folder, inlay_error *err) {
-    (void)is_folder;
-    file_info info;
-    TRY(file_stat(path, false, &info, err));
-    return info.is_link ? INLAY_OK : file_sync(path, err);
+static inlay_status sync_one(const char *path, const file_info *info, inlay_error *err) {
+    return info->is_link ? INLAY_OK : file_sync(path, err);
 }
 
-static inlay_status sync_if_new(const char *path, bool is_folder, inlay_error *err) {
-    file_info info;
-    TRY(file_stat(path, false, &info, err));
-    return !is_folder && info.links > 1 ? INLAY_OK : sync_one(path, is_folder, err);
+static bool is_new(const file_info *info) {
+    return info->is_folder || info->links == 1;
+}
+
+static inlay_status sync_if_new(const char *path, const file_info *info, inlay_error *err) {
+    return is_new(info) ? sync_one(path, info, err) : INLAY_OK;
 }
 
 /* Sets the disk to work on a file, so that the syncs that follow wait for all of them together. */
-static inlay_status begin_sync(const char *path, bool is_folder, inlay_error *err) {
+static inlay_status begin_sync(const char *path, const file_info *info, inlay_error *err) {
     (void)err;
-    int fd = is_folder ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = info->is_folder || info->is_link ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return INLAY_OK;
     sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     close(fd);
     return INLAY_OK;
+}
+
+static inlay_status begin_sync_if_new(const char *path, const file_info *info, inlay_error *err) {
+    return is_new(info) ? begin_sync(path, info, err) : INLAY_OK;
 }
 
 static char *without_trailing_slashes(const char *path) {
@@ -224,7 +227,7 @@ inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inla
     double start = seconds_now();
     char *parent = path_parent(s->target); /* before the rename: behind it nothing may fail that need not */
     if (!parent) TRY_TO(failed, fail_memory(err));
-    TRY_TO(failed, walk(s->path, begin_sync, err));
+    TRY_TO(failed, walk(s->path, s->links_are_synced ? begin_sync_if_new : begin_sync, err));
     TRY_TO(failed, walk(s->path, s->links_are_synced ? sync_if_new : sync_one, err));
     if (sync_seconds) *sync_seconds = seconds_now() - start;
     bool exchange = replace && file_exists(s->target);

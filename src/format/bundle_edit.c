@@ -324,9 +324,11 @@ static bool is_old(const bundle_edit *e, int32_t shard) {
 }
 
 static inlay_status share_files(bundle_edit *e, inlay_error *err) {
+    int32_t last = -1; /* keys that are neighbours mostly share a file */
     for (size_t i = 0; i < e->count; i++) {
         const item *t = &e->items[i];
-        if (!t->dropped && t->shard >= 0 && is_old(e, t->shard)) TRY(share(e, t->shard, e->shards, err));
+        if (t->dropped || t->shard < 0 || t->shard == last || !is_old(e, t->shard)) continue;
+        TRY(share(e, last = t->shard, e->shards, err));
     }
     for (size_t i = 0; e->options.keep_old && i < e->from->n_files; i++)
         TRY(share(e, e->from->files[i].id, e->from->shards, err));
