@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "edit/block_sums.h"
 #include "edit/index/index.h"
 
 #include "format/fingerprint.h"
@@ -276,7 +277,8 @@ static inlay_status write_manifest(change *c, inlay_error *err) {
 
 /* A file that was written anew has the permissions of the one that it replaces. */
 static inlay_status keep_modes(const change *c, inlay_error *err) {
-    static const char *const usual[] = {VARIABLES ".index", "fingerprint.pb", "assets.extra/inlay.json"};
+    static const char *const usual[] = {VARIABLES ".index", "fingerprint.pb", "assets.extra/inlay.json",
+                                        BLOCK_SUMS_FILE};
     enum { USUAL = sizeof usual / sizeof *usual };
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i <= USUAL + c->n_files && status == INLAY_OK; i++) {

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
+#include "edit/block_sums.h"
 #include "format/index_files.h"
 
 #include <inttypes.h>
@@ -320,7 +321,12 @@ inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err) 
     if (!json_is_object(*root)) {
         json_decref(*root);
         *root = NULL;
-        status = fail_at(err, INLAY_DATA_LOSS, path, -1, "is no manifest");
+        TRY_TO(done, fail_at(err, INLAY_DATA_LOSS, path, -1, "is no manifest"));
+    }
+    status = block_sums_load(folder, json_object_get(*root, "collections"), err);
+    if (status != INLAY_OK) {
+        json_decref(*root);
+        *root = NULL;
     }
 done:
     file_map_release(map);
@@ -409,8 +415,10 @@ static inlay_status open_new(manifest_job *j, inlay_error *err) {
 inlay_status manifest_write(const char *folder, json_t *collections, const manifest_known *known, inlay_error *err) {
     manifest_job j = {.folder = folder, .known = known, .files = json_array()};
     char *path = path_join(folder, PLACE);
+    buffer sums = {0};
     json_t *root = json_pack("{siss}", "format", FORMAT, "generator", "inlay " INLAY_VERSION);
     inlay_status status = path && root && j.files ? open_new(&j, err) : fail_memory(err);
+    if (status == INLAY_OK) status = block_sums_save(folder, collections, &sums, err);
     if (status == INLAY_OK) status = add_files(&j, folder, "", err);
     if (status == INLAY_OK &&
         (json_object_set(root, "collections", collections) != 0 || json_object_set(root, "files", j.files) != 0))
@@ -419,6 +427,7 @@ inlay_status manifest_write(const char *folder, json_t *collections, const manif
     bundle_close(j.bundle);
     mem_free(j.covered.list);
     mem_free(j.pieces.list);
+    buffer_free(&sums);
     json_decref(root);
     json_decref(j.files);
     mem_free(path);

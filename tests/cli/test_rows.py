@@ -44,10 +44,13 @@ def change_manifest(model, change):
     path.write_text(f'{text}"crc32c": {crc32c(text.encode())}\n}}', encoding="utf-8")
 
 
-@pytest.mark.parametrize("step, sums", [(-1, ""), (-(2**63), ""), (0, ""), (2**63 - 1, "00000000"), (1 << 40, "ffffffff"), (7, "0" * 64)])
+@pytest.mark.parametrize("step, sums, first, blocks", [
+    (-1, 0, 0, 0), (-(2**63), 1, 0, 1), (0, 1, 0, 1), (2**63 - 1, 1, 0, 1), (1 << 40, 1, 0, 1), (7, 8, 0, 8), (7, 8, 0, 9), (7, 8, -1, 8), (7, 8, 8, 0),
+    (7, 8, 2**63 - 1, 1), (7, 8, 1, 2**63 - 1), (7, 8, -(2**63), -(2**63)), (7, 8, "0", 8), (7, 8, 0, "00000000" * 8)])
 @pytest.mark.parametrize("edit", [("--set", 3, "two.npy"), ("--delete", "3:5"), ("--append", "two.npy")], ids=lambda e: e[0][2:])
-def test_sums_of_blocks_that_cannot_be(inlay, model, step, sums, edit, tmp_path):
-    change_manifest(model, lambda chunk: chunk.update(block_bytes=step, blocks=sums))
+def test_sums_of_blocks_that_cannot_be(inlay, model, step, sums, first, blocks, edit, tmp_path):
+    (model / "assets.extra/inlay.sums").write_bytes(b"\xff\0\0\xff" * sums)
+    change_manifest(model, lambda chunk: chunk.update(block_bytes=step, first_block=first, blocks=blocks))
     inlay.ok("rows", model, *edit, cwd=tmp_path)
     assert "sound" in inlay.ok("verify", model)
 

@@ -21,7 +21,8 @@ static const char *const model_names[] = {"saved_model.pb",
                                           "fingerprint.pb",
                                           "assets/words.txt",
                                           "variables/variables.data-00000-of-00001",
-                                          "saved_model.pbtxt"};
+                                          "saved_model.pbtxt",
+                                          "assets.extra/inlay.sums"};
 enum { MODEL_NAMES = sizeof model_names / sizeof *model_names, MODEL_UNSEALED = 16 };
 
 /* Removes "FOLDER/NAME" and all in it. */

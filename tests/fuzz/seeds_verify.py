@@ -2,6 +2,7 @@
 """Makes the fuzz seeds of verify under tests/fuzz/corpus/verify/: models of tests/data, and small ones that the program
 fused (INLAY_PROGRAM, else build/release/inlay), whole and damaged. Usage: seeds_verify.py"""
 
+import json
 import os
 import pathlib
 import random
@@ -21,7 +22,8 @@ CORPUS = pathlib.Path(__file__).parent / "corpus/verify"
 PROGRAM = os.environ.get("INLAY_PROGRAM", ROOT / "build/release/inlay")
 NAMES = ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00002",
          "variables/variables.data-00001-of-00002", "assets.extra/inlay.json", "assets.extra/inlay_search.labels",
-         "fingerprint.pb", "assets/words.txt", "variables/variables.data-00000-of-00001", "saved_model.pbtxt"]
+         "fingerprint.pb", "assets/words.txt", "variables/variables.data-00000-of-00001", "saved_model.pbtxt",
+         "assets.extra/inlay.sums"]
 MOST = 60_000  # bytes
 FAST, REPAIR, SALVAGE, ALONE, UNSEALED = 1, 2, 4, 8, 16
 
@@ -37,6 +39,19 @@ def pack(model, options):
     return out
 
 
+def cut(model, step=240):
+    """Gives the rows, one chunk of 960 bytes behind their header, sums of blocks of STEP bytes."""
+    path = model / "assets.extra/inlay.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    rows = (model / "variables/variables.data-00001-of-00002").read_bytes()[128:]
+    sums = b"".join(damage.crc32c(rows[at: at + step]).to_bytes(4, "little") for at in range(0, len(rows), step))
+    manifest["collections"]["search"]["chunks"][0] |= {"block_bytes": step, "first_block": 0, "blocks": len(sums) // 4}
+    manifest["files"].append({"path": "assets.extra/inlay.sums", "bytes": len(sums), "crc32c": damage.crc32c(sums)})
+    manifest["crc32c"] = manifest.pop("crc32c")  # the last
+    (model / "assets.extra/inlay.sums").write_bytes(sums)
+    path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
 def fused(folder, metric, seed):
     rows = np.random.default_rng(seed).standard_normal((40, 6)).astype(np.float32)
     np.save(folder / "rows.npy", rows)
@@ -44,6 +59,7 @@ def fused(folder, metric, seed):
     model = folder / f"fused_{metric}"
     subprocess.run([PROGRAM, "fuse", "--embeddings", folder / "rows.npy", "--shards", "copy", "--metric", metric, "--labels",
                     folder / "labels.txt", "-o", model], check=True, stdout=subprocess.DEVNULL)
+    cut(model)
     return model
 
 

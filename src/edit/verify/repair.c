@@ -167,12 +167,18 @@ static bool set_blocks(const verify_job *j) {
 static inlay_status put_manifest(repairing *r, const buffer *fingerprint_bytes, inlay_error *err) {
     json_t *files = json_object_get(r->j.manifest, "files");
     if (!json_is_array(files)) return INLAY_OK;
+    buffer sums = {0};
+    inlay_status status = INLAY_OK;
     bool ok = set_file(files, INDEX, buffer_bytes(&r->index)) && set_file(files, RECORD, buffer_bytes(&r->record)) &&
               (fingerprint_bytes->size == 0 || set_file(files, FINGERPRINT, buffer_bytes(fingerprint_bytes))) &&
               set_blocks(&r->j);
-    if (!ok) return fail_memory(err);
-    char *path = path_join(r->stage.path, MANIFEST);
-    inlay_status status = path ? manifest_save(r->j.manifest, path, err) : fail_memory(err);
+    char *path = ok ? path_join(r->stage.path, MANIFEST) : NULL;
+    if (!path) return fail_memory(err);
+    TRY_TO(done, block_sums_save(r->stage.path, json_object_get(r->j.manifest, "collections"), &sums, err));
+    if (sums.size && !set_file(files, BLOCK_SUMS_FILE, buffer_bytes(&sums))) TRY_TO(done, fail_memory(err));
+    status = manifest_save(r->j.manifest, path, err);
+done:
+    buffer_free(&sums);
     mem_free(path);
     return status;
 }
