@@ -323,16 +323,26 @@ static bool is_old(const bundle_edit *e, int32_t shard) {
     return false;
 }
 
-static inlay_status share_files(bundle_edit *e, inlay_error *err) {
-    int32_t last = -1; /* keys that are neighbours mostly share a file */
+/* Marks each data file of the old bundle (in the order of its files) that a live item is in. */
+static void mark_used(const bundle_edit *e, bool *used) {
     for (size_t i = 0; i < e->count; i++) {
         const item *t = &e->items[i];
-        if (t->dropped || t->shard < 0 || t->shard == last || !is_old(e, t->shard)) continue;
-        TRY(share(e, last = t->shard, e->shards, err));
+        for (size_t j = 0; !t->dropped && t->shard >= 0 && j < e->from->n_files; j++)
+            if (e->from->files[j].id == t->shard) used[j] = true;
     }
-    for (size_t i = 0; e->options.keep_old && i < e->from->n_files; i++)
-        TRY(share(e, e->from->files[i].id, e->from->shards, err));
-    return INLAY_OK;
+}
+
+static inlay_status share_files(bundle_edit *e, inlay_error *err) {
+    size_t n = e->from->n_files;
+    bool *used = mem_zalloc(n, sizeof *used);
+    inlay_status status = used ? INLAY_OK : fail_memory(err);
+    if (used) mark_used(e, used);
+    for (size_t i = 0; i < n && status == INLAY_OK; i++)
+        if (used[i]) status = share(e, e->from->files[i].id, e->shards, err);
+    for (size_t i = 0; e->options.keep_old && i < n && status == INLAY_OK; i++)
+        status = share(e, e->from->files[i].id, e->from->shards, err);
+    mem_free(used);
+    return status;
 }
 
 /* What was placed and linked must be there before the index that names it. A staged folder is synced as a whole. */
