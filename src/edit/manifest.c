@@ -159,85 +159,107 @@ static const range *piece_at(const manifest_job *j, int32_t shard, uint64_t at, 
     return NULL;
 }
 
+/* A data file of the new model. */
+typedef struct data_file {
+    const char *path;
+    uint64_t size;
+    int32_t shard;
+    bool known;    /* the known model has the same one */
+    file_map *map; /* NULL: nothing of it has been read yet */
+} data_file;
+
 /* The checksum of bytes [AT, TO), put together from known ones where the file is a known one. */
-static uint32_t range_crc(const manifest_job *j, const file_map *map, int32_t shard, bool known, uint64_t at,
-                          uint64_t to) {
-    uint32_t crc = 0;
+static inlay_status range_crc(const manifest_job *j, data_file *f, uint64_t at, uint64_t to, uint32_t *crc,
+                              inlay_error *err) {
+    *crc = 0;
     while (at < to) {
         uint64_t next = to;
-        const range *piece = known ? piece_at(j, shard, at, to, &next) : NULL;
+        const range *piece = f->known ? piece_at(j, f->shard, at, to, &next) : NULL;
         if (piece) {
-            crc = crc32c_combine(crc, piece->crc, piece->size);
+            *crc = crc32c_combine(*crc, piece->crc, piece->size);
             at += piece->size;
-        } else {
-            crc = crc32c(crc, map->data + at, (size_t)(next - at));
-            at = next;
+            continue;
         }
+        if (!f->map) TRY(file_map_open(f->path, false, &f->map, err));
+        if (f->map->size < to) return fail_at(err, INLAY_ABORTED, f->path, -1, "became shorter while it was read");
+        *crc = crc32c(*crc, f->map->data + at, (size_t)(next - at));
+        at = next;
     }
-    return crc;
+    return INLAY_OK;
 }
 
-static bool add_gap(const manifest_job *j, json_t *gaps, const file_map *map, int32_t shard, bool known, uint64_t from,
-                    uint64_t to) {
-    if (to > map->size) to = map->size;
-    if (from >= to) return true;
-    json_t *gap = json_pack("{sIsIsI}", "offset", (json_int_t)from, "bytes", (json_int_t)(to - from), "crc32c",
-                            (json_int_t)range_crc(j, map, shard, known, from, to));
-    return json_array_append_new(gaps, gap) == 0;
+static inlay_status add_gap(const manifest_job *j, json_t *gaps, data_file *f, uint64_t from, uint64_t to,
+                            inlay_error *err) {
+    uint32_t crc;
+    if (to > f->size) to = f->size;
+    if (from >= to) return INLAY_OK;
+    TRY(range_crc(j, f, from, to, &crc, err));
+    json_t *gap =
+        json_pack("{sIsIsI}", "offset", (json_int_t)from, "bytes", (json_int_t)(to - from), "crc32c", (json_int_t)crc);
+    return json_array_append_new(gaps, gap) == 0 ? INLAY_OK : fail_memory(err);
 }
 
-/* The bytes of data file SHARD that no entry covers; of one that the index does not name (its count of files is
- * another), all. */
-static bool add_gaps(const manifest_job *j, json_t *file, const file_map *map, int32_t shard, bool named, bool known) {
-    json_t *gaps = json_array();
+/* The bytes of a data file that no entry of the bundle covers; of one that the index does not name (its count of files
+ * is another), all. */
+static inlay_status add_gaps(const manifest_job *j, json_t *gaps, data_file *f, bool named, inlay_error *err) {
     uint64_t at = 0;
-    bool ok = gaps != NULL;
-    for (size_t i = 0; named && i < j->covered.count && ok; i++) {
+    for (size_t i = 0; named && i < j->covered.count; i++) {
         const range *r = &j->covered.list[i];
-        if (r->shard != shard) continue;
-        ok = add_gap(j, gaps, map, shard, known, at, r->offset);
+        if (r->shard != f->shard) continue;
+        TRY(add_gap(j, gaps, f, at, r->offset, err));
         if (r->offset + r->size > at) at = r->offset + r->size;
     }
-    ok = ok && add_gap(j, gaps, map, shard, known, at, map->size);
-    return manifest_set(file, "uncovered", gaps) && ok;
+    return add_gap(j, gaps, f, at, f->size, err);
 }
 
 /* ---- files */
 
-/* Whether PATH is the known model's file RELATIVE. */
-static bool is_same(const manifest_job *j, const char *path, const char *relative) {
-    file_info a, b;
+/* Whether the file of which INFO tells is the known model's file RELATIVE. */
+static bool is_same(const manifest_job *j, const file_info *info, const char *relative) {
+    file_info old;
     inlay_error ignored;
     char *other = j->known ? path_join(j->known->folder, relative) : NULL;
-    bool same = other && file_stat(path, true, &a, &ignored) == INLAY_OK &&
-                file_stat(other, true, &b, &ignored) == INLAY_OK && a.inode == b.inode && a.device == b.device;
+    bool same = other && file_stat(other, true, &old, &ignored) == INLAY_OK && info->inode == old.inode &&
+                info->device == old.device;
     mem_free(other);
     return same;
 }
 
-static inlay_status add_file(manifest_job *j, const char *path, const char *relative, inlay_error *err) {
-    int32_t shards = 0, shard = j->bundle ? data_file_number(relative, &shards) : -1;
+static inlay_status add_data_file(const manifest_job *j, json_t *file, data_file *f, const file_info *info, bool named,
+                                  inlay_error *err) {
     char name[64];
-    const json_t *old = shard < 0 && is_same(j, path, relative) ? known_entry(j, relative) : NULL;
-    if (old) return json_array_append(j->files, (json_t *)old) == 0 ? INLAY_OK : fail_memory(err);
+    json_t *gaps = json_array();
+    if (j->known && j->known->bundle) {
+        snprintf(name, sizeof name, "variables/variables.data-%05d-of-%05d", (int)f->shard,
+                 (int)bundle_shards(j->known->bundle));
+        f->known = is_same(j, info, name);
+    }
+    inlay_status status = gaps ? add_gaps(j, gaps, f, named, err) : fail_memory(err);
+    file_map_release(f->map);
+    return manifest_set(file, "uncovered", gaps) || status != INLAY_OK ? status : fail_memory(err);
+}
+
+static inlay_status add_other_file(json_t *file, const char *path, inlay_error *err) {
     file_map *map;
     TRY(file_map_open(path, false, &map, err));
-    json_t *file = json_pack("{sI}", "bytes", (json_int_t)map->size);
-    bool ok = file && manifest_set(file, "path", manifest_text(relative));
-    if (ok && shard >= 0) {
-        bool known = false;
-        if (j->known && j->known->bundle) {
-            snprintf(name, sizeof name, "variables/variables.data-%05d-of-%05d", (int)shard,
-                     (int)bundle_shards(j->known->bundle));
-            known = is_same(j, path, name);
-        }
-        ok = add_gaps(j, file, map, shard, shards == bundle_shards(j->bundle), known);
-    } else if (ok) {
-        ok = manifest_set(file, "crc32c", json_integer(crc32c(0, map->data, (size_t)map->size)));
-    }
-    ok = json_array_append_new(j->files, file) == 0 && ok;
+    uint32_t crc = crc32c(0, map->data, (size_t)map->size);
     file_map_release(map);
-    return ok ? INLAY_OK : fail_memory(err);
+    return manifest_set(file, "crc32c", json_integer(crc)) ? INLAY_OK : fail_memory(err);
+}
+
+static inlay_status add_file(manifest_job *j, const char *path, const char *relative, inlay_error *err) {
+    int32_t shards = 0, shard = j->bundle ? data_file_number(relative, &shards) : -1;
+    file_info info;
+    TRY(file_stat(path, true, &info, err));
+    const json_t *old = shard < 0 && is_same(j, &info, relative) ? known_entry(j, relative) : NULL;
+    if (old) return json_array_append(j->files, (json_t *)old) == 0 ? INLAY_OK : fail_memory(err);
+    json_t *file = json_pack("{sI}", "bytes", (json_int_t)info.size);
+    inlay_status status = file && manifest_set(file, "path", manifest_text(relative)) ? INLAY_OK : fail_memory(err);
+    data_file data = {.path = path, .size = info.size, .shard = shard};
+    if (status == INLAY_OK)
+        status = shard < 0 ? add_other_file(file, path, err)
+                           : add_data_file(j, file, &data, &info, shards == bundle_shards(j->bundle), err);
+    return json_array_append_new(j->files, file) == 0 || status != INLAY_OK ? status : fail_memory(err);
 }
 
 /* Every file below FOLDER, but for the manifest. */

@@ -35,10 +35,12 @@ def model(inlay, tmp_path):
 
 
 def change_manifest(model, change):
-    """What CHANGE makes of its first chunk, under a good checksum."""
+    """What CHANGE makes of its first chunk, under good checksums."""
     path = model / "assets.extra/inlay.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     del manifest["crc32c"]
+    sums = (model / "assets.extra/inlay.sums").read_bytes()
+    next(f for f in manifest["files"] if f["path"].endswith("inlay.sums")).update(bytes=len(sums), crc32c=crc32c(sums))
     change(manifest["collections"]["search"]["chunks"][0])
     text = json.dumps(manifest, indent=1)[:-2] + ",\n "
     path.write_text(f'{text}"crc32c": {crc32c(text.encode())}\n}}', encoding="utf-8")
@@ -79,5 +81,5 @@ def test_a_large_set_keeps_sums_of_blocks(inlay, tmp_path):
         inlay.ok("rows", tmp_path / "model", "--set", at, tmp_path / name)
         manifest = json.loads((tmp_path / "model/assets.extra/inlay.json").read_text(encoding="utf-8"))
         chunks = manifest["collections"]["search"]["chunks"]
-        assert all("blocks" in chunk for chunk in chunks if chunk["rows"] * DIM * 4 > 1 << 20), at
-        assert {chunk["block_bytes"] for chunk in chunks if "blocks" in chunk} == {1 << 20}
+        assert all("blocks" in chunk for chunk in chunks if chunk["rows"] * DIM * 4 > 1 << 18), at
+        assert {chunk["block_bytes"] for chunk in chunks if "blocks" in chunk} == {1 << 18}

@@ -3,10 +3,7 @@
  * src/edit/rows/graph_nodes.c src/edit/rows/unfuse.c src/edit/rows/rebuild.c src/edit/rows/rows_graph.c
  * src/edit/rows/rows_patch.c src/edit/rows/rows_view.c src/edit/object_ids.c src/edit/block_sums.c */
 #include "base/alloc.h"
-#include "base/crc32c.h"
 #include "base/file.h"
-#include "edit/block_sums.h"
-#include "edit/manifest.h"
 #include "edit/rows/collection.h"
 #include "format/npy.h"
 #include "scratch_file.h"
@@ -63,43 +60,6 @@ static void read_files(model_files *m, const char *folder, const char *relative)
     file_names_free(&names);
 }
 
-/* The sums of its blocks of at most BLOCK bytes become those that the manifest has of CHUNK. */
-static void cut_chunk(const bundle *b, json_t *chunk, const char *key) {
-    enum { BLOCK = 3 * DIM * sizeof(float) };
-    inlay_error err;
-    buffer sums = {0};
-    file_map *map;
-    const bundle_entry *e = bundle_find(b, bytes_of(key));
-    char *path = bundle_data_path(bundle_prefix(b), e->shard, bundle_shards(b));
-    check(file_map_open(path, true, &map, &err), &err);
-    for (uint64_t at = 0; at < e->size; at += BLOCK) {
-        uint32_t sum = crc32c(0, map->data + e->offset + at, (size_t)block_bytes(e->size, BLOCK, (size_t)(at / BLOCK)));
-        buffer_append(&sums, &sum, sizeof sum);
-    }
-    if (!block_sums_set(chunk, BLOCK, sums.data, sums.size / sizeof(uint32_t))) abort();
-    file_map_release(map);
-    mem_free(path);
-    buffer_free(&sums);
-}
-
-/* Chunks this small have no blocks by themselves. */
-static void cut_chunks(const char *folder) {
-    inlay_error err;
-    bundle *b;
-    json_t *root, *chunk;
-    size_t i;
-    char *prefix = path_join(folder, "variables/variables");
-    check(bundle_open(prefix, true, &b, &err), &err);
-    check(manifest_read(folder, &root, &err), &err);
-    json_t *collections = json_object_get(root, "collections");
-    json_array_foreach(json_object_get(json_object_get(collections, "search"), "chunks"), i, chunk)
-        cut_chunk(b, chunk, json_string_value(json_object_get(chunk, "key")));
-    check(manifest_write(folder, collections, NULL, &err), &err);
-    json_decref(root);
-    bundle_close(b);
-    mem_free(prefix);
-}
-
 /* Models of no extractor, of a TF1 and of a TF2 one. */
 static void make_models(void) {
     static const char *const extractors[MODELS] = {NULL, "tf1", "tf2_text"};
@@ -133,7 +93,6 @@ static void make_models(void) {
         o.lookup = i != 1; /* the TF1 model has a signature of that name */
         o.output = out;
         check(inlay_fuse(&o, NULL, &err), &err);
-        cut_chunks(out);
         read_files(&models[i], out, "");
         check(file_remove_tree(out, &err), &err);
     }

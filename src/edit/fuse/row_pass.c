@@ -10,7 +10,8 @@
 #include <math.h>
 
 /* A wave is what the threads share before its results are put in order: its side factors are what must be held. A piece
- * is one task; a block of a piece stays in the nearest cache between the checksum and the sums. */
+ * is one task, and a block whose checksum is kept; a strip of it stays in the nearest cache between the checksum and
+ * the sums of squares. */
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* models are small there */
 enum { PIECE_BYTES = 64 };
 #else
@@ -19,10 +20,9 @@ enum { PIECE_BYTES = 256 << 10 };
 enum {
     WAVE_ROWS = 1 << 20,
     WAVE_PIECES = 256,
-    BLOCK_BYTES = 16 << 10,
+    STRIP_BYTES = 16 << 10,
     COLUMN_PIECE = 64 << 10,
-    BLOCK_PIECES = 4,    /* pieces whose sum is kept */
-    BLOCK_MOST = 1 << 20 /* bytes */
+    LINES_MOST = 1 << 20 /* bytes of a transposed chunk in a block */
 };
 
 #define LEAST_USUAL 1e-20f /* sum of squares that nothing can have underflowed in */
@@ -66,19 +66,15 @@ void row_pass_begin(row_pass *p) {
     buffer_clear(&p->blocks);
 }
 
-static int64_t piece_rows(uint64_t row_bytes) {
-    return row_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (row_bytes ? row_bytes : 1)) : 1;
-}
-
 int64_t row_block_rows(uint64_t row_bytes) {
-    return piece_rows(row_bytes) * BLOCK_PIECES;
+    return row_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (row_bytes ? row_bytes : 1)) : 1;
 }
 
 /* Lines of a transposed chunk in a block. */
 static int64_t block_lines(const row_pass *p, int64_t count) {
     uint64_t line;
     if (!mul_u64((uint64_t)count, dtype_size(p->type), &line) || line == 0) return 0;
-    return (int64_t)(BLOCK_MOST / line);
+    return (int64_t)(LINES_MOST / line);
 }
 
 uint64_t row_pass_block_bytes(const row_pass *p, bool transposed, int64_t count) {
@@ -177,11 +173,11 @@ static void run_piece(void *ctx, size_t index, int worker) {
     row_pass *p = w->pass;
     row_piece *piece = &p->pieces[index];
     size_t element = dtype_size(p->type), row_bytes = (size_t)p->dim * element;
-    int64_t block_rows = row_bytes < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / row_bytes) : 1;
+    int64_t strip_rows = row_bytes < STRIP_BYTES ? (int64_t)(STRIP_BYTES / row_bytes) : 1;
     piece->crc = 0;
     piece->counts = (row_counts){0, -1, 0, -1};
-    for (int64_t done = 0; done < piece->count; done += block_rows) {
-        int64_t n = piece->count - done < block_rows ? piece->count - done : block_rows, begin = piece->begin + done;
+    for (int64_t done = 0; done < piece->count; done += strip_rows) {
+        int64_t n = piece->count - done < strip_rows ? piece->count - done : strip_rows, begin = piece->begin + done;
         const uint8_t *rows = w->rows + (size_t)begin * row_bytes;
         int64_t next = piece->count - done - n < n ? piece->count - done - n : n;
         piece->crc = crc32c(piece->crc, rows, (size_t)n * row_bytes);
@@ -208,29 +204,23 @@ static inlay_status end_wave(row_pass *p, size_t rows, inlay_error *err) {
     return p->sides.fn(p->sides.user, at, p->side, rows, err);
 }
 
-/* Puts the sums of a wave's N pieces together. A wave begins a block, and only the last one of a chunk ends within one.
- */
+/* Puts the sums of a wave's N pieces together. Each piece is a block. */
 static void add_sums(row_pass *p, size_t n, uint32_t *crc) {
-    uint32_t block = 0, power = 0;
-    uint64_t size = 0, bytes = 0; /* that POWER stands for; of the block so far */
+    uint32_t power = 0;
+    uint64_t size = 0; /* that POWER stands for */
     for (size_t i = 0; i < n; i++) {
         const row_piece *piece = &p->pieces[i];
         if (piece->size != size) power = crc32c_power(size = piece->size);
-        block = crc32c_combine_by(block, piece->crc, power);
-        bytes += piece->size;
+        *crc = crc32c_combine_by(*crc, piece->crc, power);
+        add_block(p, piece->crc);
         add_counts(&p->counts, &piece->counts);
-        if (i % BLOCK_PIECES != BLOCK_PIECES - 1 && i != n - 1) continue;
-        add_block(p, block);
-        *crc = crc32c_combine(*crc, block, bytes);
-        block = 0;
-        bytes = 0;
     }
 }
 
 inlay_status row_pass_rows(row_pass *p, const uint8_t *rows, int64_t count, int64_t first, uint32_t *crc,
                            inlay_error *err) {
     size_t row_bytes = (size_t)p->dim * dtype_size(p->type);
-    int64_t step = piece_rows(row_bytes), most = WAVE_ROWS / (step * BLOCK_PIECES) * (step * BLOCK_PIECES);
+    int64_t step = row_block_rows(row_bytes), most = WAVE_ROWS / step * step;
     for (int64_t done = 0; done < count;) {
         wave w = {p, rows + (size_t)done * row_bytes, first + done};
         int64_t left = count - done < most ? count - done : most, taken = 0;
