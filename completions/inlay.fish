@@ -52,6 +52,7 @@ complete -c inlay -n '__fish_seen_subcommand_from query' -l signature -r -d 'the
 complete -c inlay -n '__fish_seen_subcommand_from query' -l tag_set -r -d 'the metagraph (default: the only one, else serve)'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l repeat -r -d 'ask N times and tell the median time on standard error'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l threads -r -d 'threads to use (default: one a core)'
+complete -c inlay -n '__fish_seen_subcommand_from query' -l lock-index -d 'read the index into memory and keep it there; rows may be larger than memory then'
 complete -c inlay -n '__fish_seen_subcommand_from query' -l json -d 'print JSON'
 complete -c inlay -n __fish_use_subcommand -a encode -d 'run an extractor over many inputs and store the vectors'
 complete -c inlay -n '__fish_seen_subcommand_from encode' -l lines -r -d 'a text file, one input a line'

@@ -200,6 +200,8 @@ typedef struct inlay_model_options {
         memory_budget; /* bytes that tensors made by one run may hold at a time; 0: three quarters of the machine's */
     uint64_t node_budget;       /* graph nodes after inlining; 0: 4 million */
     const char *allow_files_in; /* folder that ops which read files may use; NULL: none but the model's own assets */
+    bool lock_indexes; /* keep the search indexes, and the side numbers of their rows, in memory by mlock(2); where it
+                          is not allowed (RLIMIT_MEMLOCK) opening fails with RESOURCE_EXHAUSTED */
 } inlay_model_options;
 INLAY_API void inlay_model_options_init(inlay_model_options *options);
 

@@ -33,6 +33,13 @@ static inline bytes file_map_bytes(const file_map *mapped) {
 /* Path of the mapped file that holds ADDRESS, or NULL. Safe in a signal handler. */
 const char *file_map_name_at(const void *address);
 
+/* Reads SIZE bytes at DATA, part of the mapped file PATH, and keeps them in memory until they are unmapped.
+ * RESOURCE_EXHAUSTED when that is more than the process may lock. */
+inlay_status file_pin(const void *data, size_t size, const char *path, inlay_error *err);
+
+/* Has SIZE bytes at DATA, of a mapped file, read without waiting for them. Nothing where they are in memory. */
+void file_prefetch(const void *data, size_t size);
+
 typedef struct file_info {
     uint64_t size; /* bytes */
     int64_t modified_ns;

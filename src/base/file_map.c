@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -229,4 +230,28 @@ char *path_parent(const char *path) {
     memcpy(parent, path, size);
     parent[size] = 0;
     return parent;
+}
+
+/* The whole pages around SIZE bytes at DATA. */
+static void *pages_around(const void *data, size_t *size) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data & ~(page - 1);
+    *size += (uintptr_t)data - begin;
+    return (void *)begin;
+}
+
+void file_prefetch(const void *data, size_t size) {
+    void *begin = pages_around(data, &size);
+    madvise(begin, size, MADV_WILLNEED); /* advice: that it is not taken is no failure */
+}
+
+inlay_status file_pin(const void *data, size_t size, const char *path, inlay_error *err) {
+    struct rlimit most;
+    void *begin = pages_around(data, &size);
+    if (mlock(begin, size) == 0) return INLAY_OK;
+    if (getrlimit(RLIMIT_MEMLOCK, &most) != 0) most.rlim_cur = 0;
+    return fail_at(
+        err, INLAY_RESOURCE_EXHAUSTED, path, -1,
+        "%zu bytes of it cannot be locked in memory; the limit of the process (RLIMIT_MEMLOCK, ulimit -l) is "
+        "%" PRIu64 " bytes for all",
+        size, (uint64_t)most.rlim_cur);
 }

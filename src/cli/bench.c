@@ -81,7 +81,7 @@ static int measure(const bench_values *v, inlay_model *model, double open_second
 static int run(const void *values) {
     const bench_values *v = values;
     double start = seconds_now();
-    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
+    inlay_model *model = open_model(v->model, v->tag_set, v->threads, false);
     if (!model) return EXIT_FAILED;
     double open_seconds = seconds_now() - start;
     const inlay_signature *signature = need_signature(model, v->model, v->signature);

@@ -15,7 +15,7 @@ typedef struct query_values {
     text_list texts;
     const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
-    bool json, all;
+    bool json, all, lock_index;
 } query_values;
 
 #define AT(field) offsetof(query_values, field)
@@ -49,6 +49,8 @@ static const flag_spec flags[] = {
     {"--repeat", NULL, FLAG_NUMBER, "N", "ask N times and tell the median time on standard error", AT(repeat), NULL,
      false},
     {"--threads", NULL, FLAG_NUMBER, "N", "threads to use (default: one a core)", AT(threads), NULL, false},
+    {"--lock-index", NULL, FLAG_SWITCH, NULL,
+     "read the index into memory and keep it there; rows may be larger than memory then", AT(lock_index), NULL, false},
     {"--json", NULL, FLAG_SWITCH, NULL, "print JSON", AT(json), NULL, false},
     {NULL, NULL, FLAG_SWITCH, NULL, NULL, 0, NULL, false},
 };
@@ -238,7 +240,7 @@ static int run(const void *values) {
     int code = read_row_set(v->rows, v->rows_file, &only);
     if (code == EXIT_FINE) code = read_row_set(v->exclude, v->exclude_file, &except);
     if (code == EXIT_FINE) code = fill_limits(v, &only, &except, &limits);
-    inlay_model *model = code == EXIT_FINE ? open_model(v->model, v->tag_set, v->threads) : NULL;
+    inlay_model *model = code == EXIT_FINE ? open_model(v->model, v->tag_set, v->threads, v->lock_index) : NULL;
     if (model) code = ask_all(v, model, limited(v) ? &limits : NULL);
     if (code == EXIT_FINE && !model) code = EXIT_FAILED;
     inlay_model_close(model);

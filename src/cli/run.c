@@ -99,7 +99,7 @@ static int run_signature(const run_values *v, inlay_model *model) {
 static int run(const void *values) {
     const run_values *v = values;
     if (!v->outdir) return fprintf(stderr, "inlay: --outdir is needed; inlay run --help tells\n"), EXIT_USAGE;
-    inlay_model *model = open_model(v->model, v->tag_set, v->threads);
+    inlay_model *model = open_model(v->model, v->tag_set, v->threads, false);
     if (!model) return EXIT_FAILED;
     int code = run_signature(v, model);
     inlay_model_close(model);

@@ -136,7 +136,7 @@ static int show_json(const show_values *v, inlay_model *model) {
 
 static int run(const void *values) {
     const show_values *v = values;
-    inlay_model *model = open_model(v->model, v->tag_set, 0);
+    inlay_model *model = open_model(v->model, v->tag_set, 0, false);
     if (!model) return EXIT_FAILED;
     int code = v->signature && !need_signature(model, v->model, v->signature) ? EXIT_FAILED
                : v->json                                                      ? show_json(v, model)

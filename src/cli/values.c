@@ -59,11 +59,12 @@ void use_threads(int64_t threads) {
     if (threads > 0) inlay_set_threads(threads < 256 ? (int)threads : 256);
 }
 
-inlay_model *open_model(const char *path, const char *tag_set, int64_t threads) {
+inlay_model *open_model(const char *path, const char *tag_set, int64_t threads, bool lock_indexes) {
     use_threads(threads);
     inlay_model_options options;
     inlay_model_options_init(&options);
     options.tag_set = tag_set;
+    options.lock_indexes = lock_indexes;
     inlay_model *model;
     inlay_error error;
     if (inlay_model_open(path, &options, &model, &error) == INLAY_OK) return model;

@@ -21,7 +21,7 @@ void free_inputs(input_list *list);
 void use_threads(int64_t threads);
 
 /* Opens the model at PATH after use_threads; NULL after the error was printed. The caller closes it. */
-inlay_model *open_model(const char *path, const char *tag_set, int64_t threads);
+inlay_model *open_model(const char *path, const char *tag_set, int64_t threads, bool lock_indexes);
 
 /* The signature KEY of MODEL; NULL after an error that lists those there are. */
 const inlay_signature *need_signature(const inlay_model *model, const char *path, const char *key);

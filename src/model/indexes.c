@@ -31,6 +31,10 @@ static inlay_status take(model *m, const char *prefix, const char *path, bool *u
     *used = index_is_of(search_index_about(index), m->variables, &stored, &factors);
     if (*used) TRY_TO(failed, hold(m, prefix, stored, &rows, err));
     if (*used && factors) TRY_TO(failed, hold(m, prefix, factors, &side, err));
+    if (*used && m->lock_indexes) {
+        TRY_TO(failed, file_pin(map->data, (size_t)map->size, map->path, err));
+        if (factors) TRY_TO(failed, file_pin(side, (size_t)factors->size, map->path, err));
+    }
     if (*used) return index_set_add(m->indexes, index, map, rows, side, err);
 failed:
     search_index_close(index);

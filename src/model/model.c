@@ -50,6 +50,7 @@ static inlay_status open_once(const char *path, const inlay_model_options *given
     arena_init(&m->memory, 0);
     m->optimize = options.optimize;
     m->memory_budget = options.memory_budget ? options.memory_budget : usual_memory();
+    m->lock_indexes = options.lock_indexes;
     m->node_budget = options.node_budget ? options.node_budget : USUAL_NODES;
     inlay_status status = saved_model_open(path, options.copy, &m->saved, err);
     if (status == INLAY_OK) status = saved_model_pick(m->saved, options.tag_set, &m->graph_of, err);

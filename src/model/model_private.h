@@ -30,7 +30,7 @@ typedef struct model_signature_entry {
 struct model {
     saved_model *saved;
     const saved_metagraph *graph_of;
-    bool optimize;
+    bool optimize, lock_indexes;
     uint64_t memory_budget, node_budget;
     graph_library library;
     graph g;

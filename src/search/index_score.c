@@ -92,11 +92,22 @@ static int by_place(const void *left, const void *right) {
     return (a->row > b->row) - (a->row < b->row);
 }
 
+/* Has the system read rows that are not in memory while earlier ones are scored: all at once, and only their pages,
+ * where a fault would wait for each and read what lies around it. */
+static void fetch_rows(const index_run *s, const candidate *list, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const index_source *from = s->sources + list[i].source;
+        if (!from->transposed)
+            file_prefetch(from->rows.data + list[i].row * from->rows.stride, s->dim * scan_type_size(from->type));
+    }
+}
+
 static void score_slice(void *ctx, size_t index, int worker) {
     const index_run *s = ctx;
     const index_slice *slice = s->slices + index;
     candidate *list = s->queries[slice->query].all.list + slice->first;
     qsort(list, slice->count, sizeof *list, by_place);
+    fetch_rows(s, list, slice->count);
     for (size_t i = 0, n; i < slice->count; i += n) {
         for (n = 1; i + n < slice->count && list[i + n].source == list[i].source;) n++;
         score_run(s, s->workers + worker, slice->query, list + i, n);

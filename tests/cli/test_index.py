@@ -2,12 +2,14 @@
 
 import json
 import os
+import resource
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
-from conftest import needs
+from conftest import needs, one_line
 
 pytestmark = needs("index", "fuse", "query", "rows", "verify")
 
@@ -147,3 +149,22 @@ def test_what_cannot_be_indexed_is_said(inlay, given, tmp_path):
     inlay.fails("index", model, "--name", "articles", saying="articles")
     inlay.fails("index", given / "0.npy", saying="0.npy")
     inlay.fails("index", tmp_path / "nothing", saying="nothing")
+
+
+def test_an_index_is_locked_in_memory(inlay, given, tmp_path):
+    model = fuse(inlay, given, tmp_path / "model")
+    inlay.ok("index", model)
+    before = answers(inlay, model, given)
+    largest = max(path.stat().st_size for path in (model / FOLDER).iterdir())
+    ask = ["setpriv", "--bounding-set", "-ipc_lock"] if os.getuid() == 0 else []  # root may lock what it likes
+    ask += [inlay.path, "query", model, "--inputs", f"query={given / 'queries.npy'}", "--k", "20", "--json", "--lock-index"]
+
+    def locking(most):
+        return subprocess.run(ask, check=False, capture_output=True, text=True,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (most, most)))
+
+    allowed = locking(8 << 20)
+    assert allowed.returncode == 0 and allowed.stdout == before, allowed.stderr
+    refused = locking(largest // 2)
+    assert refused.returncode == 1 and one_line(refused.stderr), refused.stderr
+    assert FOLDER in refused.stderr and "RLIMIT_MEMLOCK" in refused.stderr and str(largest // 2) in refused.stderr
