@@ -170,9 +170,10 @@ static void scan_task(void *ctx, size_t index, int worker) {
     while (source + 1 < s->n_sources && s->sources[source + 1].first_task <= index) source++;
     const index_source *from = s->sources + source;
     const index_layout *at = &from->index->at;
-    uint64_t segment = (index - from->first_task) * from->task_segments, end = segment + from->task_segments;
+    uint64_t segment = from->first_segment + (index - from->first_task) * from->task_segments;
+    uint64_t end = segment + from->task_segments;
     size_t most = max_size(PIECE_BYTES / max_size((size_t)at->block_bytes, 1), 1);
-    for (; segment < end && segment < at->segments; segment++) {
+    for (; segment < end && segment < from->end_segment; segment++) {
         size_t blocks = index_segment_blocks(at, segment);
         for (size_t first = 0, n; first < blocks; first += n) {
             n = min_size(min_size(most, blocks - first), max_size(FIRST_PIECE, w->blocks / 2));
