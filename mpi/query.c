@@ -172,8 +172,9 @@ static size_t batch_of(const query_values *v) {
 static int ask_all(asking *a, source *from, int code) {
     piece p = {0};
     for (bool first = true;; first = false) {
+        /* what can be read may depend on what was answered; a failure is said in the end */
+        if (a->j->rank == 0 && (fflush(stdout) != 0 || ferror(stdout))) code = EXIT_FAILED;
         if (a->j->rank == 0 && code == EXIT_FINE) code = source_next(from, batch_of(a->v), &p);
-        if (a->j->rank == 0 && (fflush(stdout) != 0 || ferror(stdout))) code = EXIT_FAILED; /* said in the end */
         code = piece_share(a->j, &p, code);
         if (code != EXIT_FINE || p.n == 0) break;
         if (first && a->v->json) printf("{\"queries\": [");
