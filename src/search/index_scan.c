@@ -79,7 +79,7 @@ static void scan_pair(index_run *s, index_worker *w, size_t number, const piece 
 static bool any_may_win(const index_run *s, const index_query *q, const piece *p, const quant_query *found,
                         size_t first, size_t end) {
     const index_source *from = s->sources + p->source;
-    if (from->rows.factor != SCAN_MINUS && !s->ask->limits) return true;
+    if (from->rows.factor != SCAN_MINUS && !search_allowed_bits(s->ask)) return true;
     quant_head head = head_at(p, found->hits[first].row / QUANT_ROWS);
     for (size_t i = first; i < end; i++) {
         uint64_t row = p->first_row + found->hits[i].row;
