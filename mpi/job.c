@@ -45,12 +45,22 @@ void job_begin(int *argc, char ***argv, job *out) {
     shut(stderr);
 }
 
-void job_speak(const job *j) {
-    if (j->rank == 0 || told_errors < 0) return;
+static void speak(void) {
+    if (told_errors < 0) return;
     fflush(stderr);
     dup2(told_errors, STDERR_FILENO);
     close(told_errors);
     told_errors = -1;
+}
+
+int job_agree(job *j, bool asks, int code) {
+    int own = asks && code == EXIT_FINE ? 0 : 1, others;
+    j->agreed = true;
+    MPI_Allreduce(&own, &others, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    speak();
+    if (own || !others) return code;
+    if (j->rank == 0) fprintf(stderr, "inlay: the ranks have different command lines, and not all can be answered\n");
+    return EXIT_USAGE;
 }
 
 int job_end(const job *j, int code) {

@@ -11,11 +11,15 @@
 typedef struct job {
     int rank, size;
     int threads; /* this rank's share of the cores of its machine */
+    bool agreed; /* job_agree was called */
 } job;
 
-/* Ranks but the first print nothing until job_speak: what they find wrong with the command line they all do. */
+/* Ranks but the first print nothing until job_agree: what they find wrong with the command line they all do. */
 void job_begin(int *argc, char ***argv, job *out);
-void job_speak(const job *j);
+
+/* Called once by all ranks, with what came of their command lines; ASKS: there is something to do together. An exit
+ * code: EXIT_FINE when all ask, and nothing is wrong with any. */
+int job_agree(job *j, bool asks, int code);
 int job_end(const job *j, int code); /* returns CODE */
 
 /* Called by all ranks, each with what it has come to. True when one of them has failed: then rank 0 has printed the

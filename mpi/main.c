@@ -40,5 +40,6 @@ int main(int argc, char **argv) {
     job_begin(&argc, &argv, &this_job);
     process_begin(); /* behind MPI's own handlers */
     int code = process_end(dispatch(argc, argv));
+    if (!this_job.agreed) code = job_agree(&this_job, false, code);
     return job_end(&this_job, code);
 }

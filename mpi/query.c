@@ -239,7 +239,7 @@ static int run(const void *values) {
     int code = read_row_set(v->rows, NULL, &only);
     if (code == EXIT_FINE) code = read_row_set(v->exclude, NULL, &except);
     if (code == EXIT_FINE) code = fill_options(v, &only, &except, &options);
-    job_speak(&this_job);
+    code = job_agree(&this_job, true, code);
     if (v->threads) this_job.threads = (int)(v->threads < 256 ? v->threads : 256);
     if (v->threads || !getenv("INLAY_THREADS")) use_threads(this_job.threads);
     if (code == EXIT_FINE) code = run_ranks(v, &options);

@@ -180,6 +180,15 @@ def test_errors_are_said_once(inlay, folder, tmp_path):
         assert done.returncode == 2 and len(errors(done)) == 1 and not done.stdout, (wrong, done.stderr)
 
 
+def test_ranks_with_different_command_lines_end(folder):
+    right = [MPI_PROGRAM, "query", folder / "cosine", "--vectors", folder / "three.npy"]
+    for wrong in ([*right, "--bogus"], [MPI_PROGRAM, "query", folder / "cosine"], [MPI_PROGRAM, "--help"]):
+        for first, second in ((right, wrong), (wrong, right)):
+            done = subprocess.run([MPIRUN, "--oversubscribe", "--allow-run-as-root", "-n", "1", *first, ":", "-n", "1", *second],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+            assert done.returncode != 0 and len(errors(done)) == (wrong[-1] != "--help" or first is right), done.stderr
+
+
 def test_one_rank_that_cannot_ends_all(inlay, folder, tmp_path):
     three = ["--vectors", folder / "three.npy"]
     for i in (0, 1, 3):
