@@ -18,12 +18,12 @@ static void shut(FILE *out) {
 static int share_of_cores(void) {
     MPI_Comm node;
     cpu_set_t own;
-    int ranks, rank, same = 0;
+    int ranks, same = 0;
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
     MPI_Comm_size(node, &ranks);
-    MPI_Comm_rank(node, &rank);
     CPU_ZERO(&own);
-    if (sched_getaffinity(0, sizeof own, &own) != 0) CPU_SET(0, &own);
+    if (sched_getaffinity(0, sizeof own, &own) != 0) /* more cores than the set has room for */
+        for (int i = 0; i < CPU_SETSIZE; i++) CPU_SET(i, &own);
     cpu_set_t *all = calloc((size_t)ranks, sizeof *all);
     if (!all) MPI_Abort(MPI_COMM_WORLD, EXIT_FAILED);
     MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, node);

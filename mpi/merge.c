@@ -114,21 +114,22 @@ typedef struct parcel {
     size_t size;
 } parcel;
 
-static void put(char **to, const void *data, size_t size) {
-    if (*to && size) memcpy(*to, data, size);
-    *to += size;
+static char *put(char *to, const void *data, size_t size) {
+    if (size) memcpy(to, data, size);
+    return to + size;
 }
 
-/* Writes to TO what is printed of the first WON[q] hits of each query; a NULL only counts. Returns where it ends. */
+/* Writes to DATA what is printed of the first WON[q] hits of each query; NULL only counts. Returns the bytes. */
 static size_t pack(const inlay_hits *own, const int *won, char *data) {
     size_t bytes = 0;
     for (size_t q = 0; q < own->n_queries; q++)
         for (size_t at = q * own->k, end = at + (size_t)won[q]; at < end; at++) {
             const inlay_string *label = own->labels ? own->labels + at : NULL;
             const void *head = label ? (const void *)&label->size : (const void *)(own->ids + at);
-            char *to = data ? data + bytes : NULL;
-            if (to) put(&to, head, sizeof(int64_t));
-            if (to && label) put(&to, label->data, label->size);
+            if (data) {
+                char *to = put(data + bytes, head, sizeof(int64_t));
+                if (label) put(to, label->data, label->size);
+            }
             bytes += sizeof(int64_t) + (label ? label->size : 0);
         }
     return bytes;
