@@ -285,6 +285,8 @@ typedef struct inlay_hits {
     const int64_t *ids;         /* NULL when the model has none */
     const int64_t *counts; /* [n_queries] hits of each query; what stands behind them scores minus infinity: rows that
                               cannot win, or none at all */
+    int64_t asked;         /* k as it was asked, or the model's; -1 where no options were given */
+    int64_t rows;          /* that the collection has; likewise */
 } inlay_hits;
 
 /* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
@@ -317,6 +319,9 @@ typedef struct inlay_search_options {
     float min_score;      /* rows that score less are not answered; default minus infinity */
     bool all;             /* all rows within these limits, not the best k; hits->k is then the longest answer's */
     int64_t most;         /* with all: more of one query are an error; default a million */
+    int32_t part, parts;  /* parts > 0: only the PART-th, from 0, of so many stretches of consecutive rows, which are as
+                             long as one another or a row longer, is answered and read. The best of all parts' answers
+                             are the answer */
 } inlay_search_options;
 INLAY_API void inlay_search_options_init(inlay_search_options *options);
 

@@ -110,6 +110,8 @@ static inlay_status ask(inlay_model *handle, const char *signature, const inlay_
                             "signature %s cannot be asked within limits: Inlay does not recognise its search", s->key));
     tensor_release(k_tensor);
     mem_free(all);
+    h->shown.asked = request ? request->k : -1;
+    h->shown.rows = request ? request->rows : -1;
     *out = &h->shown;
     return INLAY_OK;
 failed:

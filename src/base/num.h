@@ -31,6 +31,13 @@ static inline size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+static inline int64_t min_i64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t max_i64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 /* The hosts we support are little-endian. */
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "Inlay needs a little-endian machine"

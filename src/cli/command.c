@@ -9,12 +9,12 @@
 static int usage_error(const command *c, const char *format, const char *what) {
     fprintf(stderr, "inlay: ");
     fprintf(stderr, format, what);
-    fprintf(stderr, "; inlay %s --help tells\n", c->name);
+    fprintf(stderr, "; %s %s --help tells\n", program_name, c->name);
     return EXIT_USAGE;
 }
 
 static int unknown_flag(const command *c, const char *word) {
-    fprintf(stderr, "inlay: no flag %s; the flags of inlay %s:", word, c->name);
+    fprintf(stderr, "inlay: no flag %s; the flags of %s %s:", word, program_name, c->name);
     for (const flag_spec *f = c->flags; f->name; f++) fprintf(stderr, " %s", f->name);
     fprintf(stderr, "\n");
     return EXIT_USAGE;

@@ -52,7 +52,9 @@ typedef struct command {
     int (*run)(const void *values); /* exit code */
 } command;
 
-extern const command *const commands[]; /* NULL-terminated; main.c */
+/* The program's main.c */
+extern const command *const commands[]; /* NULL-terminated */
+extern const char program_name[], program_summary[];
 
 /* Exit codes: 0 fine, 1 the library's answer was an error, 2 the command line was wrong. */
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -63,6 +65,10 @@ int command_main(const command *c, int argc, char **argv);
 /* Prints "inlay: MESSAGE" to standard error (in red on a terminal) and returns EXIT_FAILED. */
 int report_error(const inlay_error *error);
 int out_of_memory(void); /* the same for the program's own memory */
+
+/* process.c: what main does before a command (signals, notes) and after it (what was not printed yet). */
+void process_begin(void);
+int process_end(int code); /* returns the exit code: CODE, unless standard output failed */
 
 /* help.c */
 void print_help(const command *c);       /* of one command */

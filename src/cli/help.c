@@ -50,7 +50,8 @@ static int flag_heading(const flag_spec *f, char *out, size_t size) {
 }
 
 void print_help(const command *c) {
-    printf("inlay %s: %s\n\nUsage: inlay %s%s%s\n\n", c->name, c->summary, c->name, *c->usage ? " " : "", c->usage);
+    printf("%s %s: %s\n\nUsage: ", program_name, c->name, c->summary);
+    printf("%s %s%s%s\n\n", program_name, c->name, *c->usage ? " " : "", c->usage);
     print_wrapped(c->description, 0);
     if (c->flags->name) printf("\nFlags:\n");
     for (const flag_spec *f = c->flags; f->name; f++) {
@@ -68,13 +69,14 @@ void print_help(const command *c) {
 }
 
 void print_overview(FILE *out) {
-    fprintf(out, "inlay: stored embeddings inside the model that queries them\n\nUsage: inlay COMMAND "
-                 "[ARGUMENT]...\n\nCommands:\n");
+    fprintf(out, "%s: %s\n\nUsage: %s COMMAND [ARGUMENT]...\n\nCommands:\n", program_name, program_summary,
+            program_name);
     for (const command *const *c = commands; *c; c++) fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
     fprintf(
         out,
-        "\ninlay COMMAND --help explains a command and shows examples. Exit codes: 0 fine, 1 failed (the reason is on\n"
-        "standard error), 2 the command line was wrong.\n");
+        "\n%s COMMAND --help explains a command and shows examples. Exit codes: 0 fine, 1 failed (the reason is on\n"
+        "standard error), 2 the command line was wrong.\n",
+        program_name);
 }
 
 /* ---- man pages */
@@ -99,6 +101,18 @@ static void print_man_head(const char *title, const char *name, const char *summ
     printf(".TH %s 1 \"\" \"inlay %s\" \"Inlay\"\n.SH NAME\n%s \\- %s\n", title, inlay_version(), name, summary);
 }
 
+/* The page's name in troff, "inlay\-query" (C NULL: the program's), and in capitals; both [SIZE]. */
+static void man_name(const command *c, char *title, char *name, size_t size) {
+    size_t n = 0;
+    for (const char *p = program_name; *p && n + 3 < size; p++) {
+        if (*p == '-') name[n++] = '\\';
+        name[n++] = *p;
+    }
+    snprintf(name + n, size - n, "%s%s", c ? "\\-" : "", c ? c->name : "");
+    for (n = 0; name[n]; n++) title[n] = name[n] >= 'a' && name[n] <= 'z' ? (char)(name[n] - 'a' + 'A') : name[n];
+    title[n] = 0;
+}
+
 static void print_man_tail(void) {
     printf(".SH EXIT STATUS\n0 when all went well, 1 when it did not (the reason is on standard error), 2 when the "
            "command line was wrong.\n"
@@ -109,10 +123,13 @@ static void print_man_tail(void) {
 }
 
 static void print_man_overview(void) {
-    print_man_head("INLAY", "inlay", "stored embeddings inside the model that queries them");
-    printf(".SH SYNOPSIS\n.B inlay\n.I COMMAND\n[\\fIARGUMENT\\fR]...\n.SH COMMANDS\n");
+    char title[64], name[64];
+    man_name(NULL, title, name, sizeof name);
+    print_man_head(title, name, program_summary);
+    printf(".SH SYNOPSIS\n.B %s\n.I COMMAND\n[\\fIARGUMENT\\fR]...\n.SH COMMANDS\n", name);
     for (const command *const *c = commands; *c; c++) {
-        printf(".TP\n.BR inlay\\-%s (1)\n", (*c)->name);
+        man_name(*c, title, name, sizeof name);
+        printf(".TP\n.BR %s (1)\n", name);
         print_troff((*c)->summary);
         putchar('\n');
     }
@@ -125,12 +142,10 @@ void print_man(const command *c) {
         return;
     }
     char title[64], name[64];
-    snprintf(title, sizeof title, "INLAY\\-%s", c->name);
-    for (char *p = title; *p; p++)
-        if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 'a' + 'A');
-    snprintf(name, sizeof name, "inlay\\-%s", c->name);
+    man_name(c, title, name, sizeof name);
     print_man_head(title, name, c->summary);
-    printf(".SH SYNOPSIS\n.B inlay %s\n", c->name);
+    man_name(NULL, title, name, sizeof name);
+    printf(".SH SYNOPSIS\n.B %s %s\n", name, c->name);
     print_troff(c->usage);
     printf("\n.SH DESCRIPTION\n");
     print_troff(c->description);

@@ -1,10 +1,10 @@
 #include "cli/command.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+const char program_name[] = "inlay";
+const char program_summary[] = "stored embeddings inside the model that queries them";
 
 /* One a line, in the order of the overview. */
 /* clang-format off */
@@ -65,35 +65,6 @@ static const command *find_command(const char *name) {
     return NULL;
 }
 
-/* A mapped file was truncated under us: say which, by means that are safe in a handler. */
-static void on_sigbus(int number, siginfo_t *info, void *context) {
-    (void)number;
-    (void)context;
-    const char *file = inlay_mapped_file(info->si_addr);
-    static const char start[] = "inlay: ", end[] = ": became shorter while it was in use\n",
-                      unknown[] = "a mapped file";
-    ssize_t ignored = write(STDERR_FILENO, start, sizeof start - 1);
-    ignored += file ? write(STDERR_FILENO, file, strlen(file)) : write(STDERR_FILENO, unknown, sizeof unknown - 1);
-    ignored += write(STDERR_FILENO, end, sizeof end - 1);
-    (void)ignored;
-    _exit(EXIT_FAILED);
-}
-
-/* Warnings wait until the command has said what it did; notes are told at once. */
-static char warnings[4096];
-
-static void print_note(void *user, inlay_log_level level, const char *line) {
-    (void)user;
-    flockfile(stderr); /* any thread may come here */
-    end_progress();
-    size_t used = strlen(warnings), size = strlen(line);
-    if (level == INLAY_LOG_WARNING && used + size + 20 < sizeof warnings)
-        snprintf(warnings + used, sizeof warnings - used, "inlay: warning: %s\n", line);
-    else
-        fprintf(stderr, "inlay: %s%s\n", level == INLAY_LOG_WARNING ? "warning: " : "", line);
-    funlockfile(stderr);
-}
-
 static int unknown_command(const char *name) {
     fprintf(stderr, "inlay: no command %s; the commands:", name);
     for (const command *const *c = commands; *c; c++) fprintf(stderr, " %s", (*c)->name);
@@ -127,19 +98,10 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
-    sigaction(SIGBUS, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of the write like a full disk */
-    inlay_set_log(print_note, NULL);
+    process_begin();
     if (argc < 2) {
         print_overview(stderr);
         return EXIT_USAGE;
     }
-    int code = dispatch(argc, argv);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("inlay: standard output");
-        code = EXIT_FAILED;
-    }
-    fputs(warnings, stderr);
-    return code;
+    return process_end(dispatch(argc, argv));
 }

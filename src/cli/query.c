@@ -1,10 +1,9 @@
 #include "cli/hits.h"
+#include "cli/lines.h"
 #include "cli/query_rows.h"
 #include "cli/row_sets.h"
 #include "cli/values.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -109,62 +108,24 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
     return code;
 }
 
-/* Standard input, read by hand: stdio cannot tell whether the next line would have to be waited for. */
-typedef struct line_reader {
-    char *data;
-    size_t size, capacity, at; /* lines begin at `at` */
-    bool ended;
-} line_reader;
-
-/* Reads more; false when memory is out or the input cannot be read. */
-static bool read_more(line_reader *r) {
-    memmove(r->data, r->data + r->at, r->size - r->at);
-    r->size -= r->at;
-    r->at = 0;
-    if (r->capacity - r->size < 4096) {
-        char *grown = realloc(r->data, r->capacity * 2 + 65536);
-        if (!grown) return out_of_memory(), false;
-        r->data = grown;
-        r->capacity = r->capacity * 2 + 65536;
-    }
-    ssize_t n;
-    do n = read(STDIN_FILENO, r->data + r->size, r->capacity - r->size - 1);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) return perror("inlay: standard input"), false;
-    r->size += (size_t)n;
-    r->ended = n == 0;
-    return true;
-}
-
-/* The next line without its end, which stays until the next read_more; NULL when there is none yet. */
-static char *take_line(line_reader *r) {
-    char *start = r->data + r->at, *end = r->size > r->at ? memchr(start, '\n', r->size - r->at) : NULL;
-    if (!end && (!r->ended || r->at == r->size)) return NULL;
-    r->at = end ? (size_t)(end - r->data) + 1 : r->size;
-    if (!end) end = r->data + r->size;
-    if (end > start && end[-1] == '\r') end--;
-    *end = 0;
-    return start;
-}
-
 /* Lines that are there are asked together; nobody waits for an answer until more have come. */
 static int ask_lines(const query_values *v, inlay_model *model, printer *p) {
-    line_reader r = {.data = malloc(65536), .capacity = 65536};
+    line_reader r = {.fd = STDIN_FILENO, .name = "standard input"};
     const char *lines[LINES_AT_ONCE];
-    int code = r.data ? EXIT_FINE : out_of_memory();
+    int code = EXIT_FINE;
     for (bool more = true; more && code == EXIT_FINE;) {
         size_t n = 0;
-        while (n < LINES_AT_ONCE && (lines[n] = take_line(&r))) n++;
+        while (n < LINES_AT_ONCE && (lines[n] = line_take(&r))) n++;
         if (n) {
             code = ask(v, model, NULL, lines, n, p);
             fflush(stdout);
         } else if (r.ended) {
             more = false;
-        } else if (!read_more(&r)) {
+        } else if (!line_read_more(&r)) {
             code = EXIT_FAILED;
         }
     }
-    free(r.data);
+    line_reader_end(&r);
     return code;
 }
 
@@ -212,14 +173,7 @@ static int fill_limits(const query_values *v, const row_set *only, const row_set
     out->only = only->shown;
     out->except = except->shown;
     out->all = v->all;
-    if (!v->min_score) return EXIT_FINE;
-    char *end;
-    out->min_score = strtof(v->min_score, &end);
-    if (end > v->min_score && *end == 0 && !isnan(out->min_score)) return EXIT_FINE;
-    fprintf(stderr, "inlay: --min-score takes a number, not ");
-    print_name(stderr, v->min_score);
-    putc('\n', stderr);
-    return EXIT_USAGE;
+    return v->min_score && !read_score(v->min_score, &out->min_score) ? EXIT_USAGE : EXIT_FINE;
 }
 
 static int usage(const char *what) {

@@ -3,6 +3,7 @@
 #include "cli/values.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 static bool read_number(const char *text, int64_t *out, const char **end) {
@@ -163,4 +164,14 @@ void free_row_set(row_set *set) {
     free(set->ranges);
     free(set->bitmap);
     *set = (row_set){0};
+}
+
+bool read_score(const char *text, float *out) {
+    char *end;
+    *out = strtof(text, &end);
+    if (end > text && *end == 0 && !isnan(*out)) return true;
+    fprintf(stderr, "inlay: --min-score takes a number, not ");
+    print_name(stderr, text);
+    putc('\n', stderr);
+    return false;
 }

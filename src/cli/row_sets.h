@@ -1,4 +1,4 @@
-/* Sets of rows as the command line has them: "A:B,C" or a file. */
+/* What a search is limited to, as the command line has it: sets of rows, "A:B,C" or a file, and a least score. */
 #ifndef CLI_ROW_SETS_H
 #define CLI_ROW_SETS_H
 
@@ -15,5 +15,8 @@ typedef struct row_set {
  * printed. */
 int read_row_set(const char *text, const char *path, row_set *out);
 void free_row_set(row_set *set);
+
+/* The value of --min-score; false after the reason was printed. */
+bool read_score(const char *text, float *out);
 
 #endif

@@ -144,13 +144,15 @@ static inlay_status search(op_call *c, const held_rows *held, int64_t dim, inlay
         return fail(err, INLAY_INVALID_ARGUMENT, "queries of shape %s for rows of %lld numbers",
                     shape_text(&queries->dims, text), (long long)dim);
     if (!c->search) return answer(c, &view, k, NULL, err);
-    search_filter *filter;
-    TRY(search_request_filter(c->search->options, search_rows(&view), &filter, err));
-    search_limits limits = {filter, c->search->options->min_score};
-    inlay_status status = c->search->options->all ? answer_all(c, &view, c->search->options->most, &limits, err)
-                                                  : answer(c, &view, k, &limits, err);
-    search_filter_free(filter);
+    request_limits own;
+    inlay_status status = request_limits_of(c->search->options, search_rows(&view), &own, err);
+    if (status == INLAY_OK)
+        status = c->search->options->all ? answer_all(c, &view, c->search->options->most, &own.limits, err)
+                                         : answer(c, &view, k, &own.limits, err);
+    request_limits_free(&own);
     c->search->answered++;
+    c->search->rows = search_rows(&view);
+    c->search->k = k;
     return status;
 }
 

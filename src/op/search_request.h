@@ -8,11 +8,21 @@
 typedef struct search_request {
     const inlay_search_options *options;
     int answered; /* searches that heeded it: a graph whose search was not recognised has none */
+    int64_t rows; /* what such a search has, */
+    int64_t k;    /* and the k that it was asked for */
 } search_request;
 
-/* The filter that OPTIONS ask for among ROWS rows; *out is the caller's, NULL when all may be answered. Errors:
- * INVALID_ARGUMENT (a row that there is not, a bitmap of another size). */
-inlay_status search_request_filter(const inlay_search_options *options, int64_t rows, search_filter **out,
-                                   inlay_error *err);
+/* What OPTIONS allow, and what that points to. */
+typedef struct request_limits {
+    search_limits limits;
+    inlay_row_range within;
+    search_filter *filter;
+} request_limits;
+
+/* Of ROWS rows; to be freed in any case. Errors: INVALID_ARGUMENT (a row or a part that there is not, a bitmap of
+ * another size). */
+inlay_status request_limits_of(const inlay_search_options *options, int64_t rows, request_limits *out,
+                               inlay_error *err);
+void request_limits_free(request_limits *limits);
 
 #endif

@@ -21,7 +21,8 @@ static void split_view(index_run *s, search_chunk *rest) {
     s->rest = (search_view){.chunks = rest, .dim = s->view->dim, .metric = s->view->metric};
     for (size_t i = 0; i < s->view->n_chunks; i++) {
         const search_chunk *chunk = s->view->chunks + i;
-        if (chunk->count == 0) continue;
+        size_t begin, end;
+        if (!search_part(s->ask->limits, chunk, &begin, &end)) continue;
         if (!search_index_fits(chunk->index, chunk, s->view->dim, s->view->metric)) {
             rest[s->rest.n_chunks++] = *chunk;
             continue;
@@ -29,23 +30,27 @@ static void split_view(index_run *s, search_chunk *rest) {
         s->sources[s->n_sources++] = (index_source){.index = chunk->index,
                                                     .rows = search_scan_rows(chunk, s->dim, s->view->metric),
                                                     .type = search_scan_type(chunk->type),
-                                                    .transposed = chunk->transposed};
-        s->total_rows += (uint64_t)chunk->count;
+                                                    .transposed = chunk->transposed,
+                                                    .first_row = begin,
+                                                    .end_row = end,
+                                                    .first_segment = begin / INDEX_SEGMENT_ROWS,
+                                                    .end_segment = (end - 1) / INDEX_SEGMENT_ROWS + 1};
+        s->total_rows += end - begin;
         s->has_double |= chunk->type == INLAY_FLOAT64;
     }
-    s->rest_k = min_size(s->k, (size_t)search_rows(&s->rest));
+    s->rest_k = min_size(s->k, (size_t)search_rows_within(&s->rest, s->ask->limits));
 }
 
 static void cut_tasks(index_run *s) {
     uint64_t segments = 0;
-    for (size_t i = 0; i < s->n_sources; i++) segments += s->sources[i].index->at.segments;
+    for (size_t i = 0; i < s->n_sources; i++) segments += s->sources[i].end_segment - s->sources[i].first_segment;
     size_t fair = max_size((size_t)(segments / (4 * s->threads)), 1);
     for (size_t i = 0; i < s->n_sources; i++) {
         index_source *from = s->sources + i;
-        const index_layout *at = &from->index->at;
-        from->task_segments = min_size(max_size((size_t)(TASK_BYTES / at->segment_bytes), 1), fair);
+        uint64_t own = from->end_segment - from->first_segment;
+        from->task_segments = min_size(max_size((size_t)(TASK_BYTES / from->index->at.segment_bytes), 1), fair);
         from->first_task = s->tasks;
-        s->tasks += (size_t)((at->segments + from->task_segments - 1) / from->task_segments);
+        s->tasks += (size_t)((own + from->task_segments - 1) / from->task_segments);
     }
 }
 

@@ -79,7 +79,7 @@ static void scan_pair(index_run *s, index_worker *w, size_t number, const piece 
 static bool any_may_win(const index_run *s, const index_query *q, const piece *p, const quant_query *found,
                         size_t first, size_t end) {
     const index_source *from = s->sources + p->source;
-    if (from->rows.factor != SCAN_MINUS && !s->ask->limits) return true;
+    if (from->rows.factor != SCAN_MINUS && !search_allowed_bits(s->ask)) return true;
     quant_head head = head_at(p, found->hits[first].row / QUANT_ROWS);
     for (size_t i = first; i < end; i++) {
         uint64_t row = p->first_row + found->hits[i].row;
@@ -170,9 +170,10 @@ static void scan_task(void *ctx, size_t index, int worker) {
     while (source + 1 < s->n_sources && s->sources[source + 1].first_task <= index) source++;
     const index_source *from = s->sources + source;
     const index_layout *at = &from->index->at;
-    uint64_t segment = (index - from->first_task) * from->task_segments, end = segment + from->task_segments;
+    uint64_t segment = from->first_segment + (index - from->first_task) * from->task_segments;
+    uint64_t end = segment + from->task_segments;
     size_t most = max_size(PIECE_BYTES / max_size((size_t)at->block_bytes, 1), 1);
-    for (; segment < end && segment < at->segments; segment++) {
+    for (; segment < end && segment < from->end_segment; segment++) {
         size_t blocks = index_segment_blocks(at, segment);
         for (size_t first = 0, n; first < blocks; first += n) {
             n = min_size(min_size(most, blocks - first), max_size(FIRST_PIECE, w->blocks / 2));

@@ -19,7 +19,9 @@ typedef struct index_source {
     scan_rows rows;
     scan_type type;
     bool transposed;
-    size_t task_segments; /* taken by a thread at a time */
+    uint64_t first_row, end_row;         /* those of the chunk that are looked at, */
+    uint64_t first_segment, end_segment; /* and where they lie */
+    size_t task_segments;                /* taken by a thread at a time */
     size_t first_task;
 } index_source;
 
@@ -123,9 +125,10 @@ void index_scan(index_run *s);
 
 /* Whether row ROW of SOURCE may be answered at all. */
 static inline bool index_allows(const index_run *s, uint32_t source, uint64_t row) {
+    const index_source *from = s->sources + source;
+    if (row < from->first_row || row >= from->end_row) return false;
     const search_limits *limits = s->ask->limits;
-    return !limits || !limits->filter ||
-           search_filter_has(limits->filter, s->sources[source].rows.first_row + (int64_t)row);
+    return !limits || !limits->filter || search_filter_has(limits->filter, from->rows.first_row + (int64_t)row);
 }
 
 /* index_keep.c: whether a row whose estimate by one plane reached its block's limit may win, by its own side number. */

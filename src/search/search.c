@@ -13,6 +13,25 @@ int64_t search_rows(const search_view *view) {
     return rows;
 }
 
+bool search_part(const search_limits *limits, const search_chunk *chunk, size_t *begin, size_t *end) {
+    int64_t first = 0, last = chunk->count;
+    if (limits && limits->within) {
+        first = max_i64(limits->within->begin - chunk->first_row, 0);
+        last = min_i64(limits->within->end - chunk->first_row, chunk->count);
+    }
+    if (first >= last) return false;
+    *begin = (size_t)first;
+    *end = (size_t)last;
+    return true;
+}
+
+int64_t search_rows_within(const search_view *view, const search_limits *limits) {
+    int64_t rows = 0;
+    for (size_t i = 0, begin, end; i < view->n_chunks; i++)
+        if (search_part(limits, view->chunks + i, &begin, &end)) rows += (int64_t)(end - begin);
+    return rows;
+}
+
 static bool scan_type_of(dtype t, scan_type *out) {
     switch (t) {
     case INLAY_FLOAT32: *out = SCAN_F32; return true;
@@ -137,14 +156,17 @@ static bool wants_panels(const search_view *view, size_t n) {
     return n > scan_kernels_best()->few_queries[class];
 }
 
-static bool has_index(const search_view *view) {
-    for (size_t i = 0; i < view->n_chunks; i++)
-        if (search_index_fits(view->chunks[i].index, view->chunks + i, view->dim, view->metric)) return true;
+static bool has_index(const search_view *view, const search_limits *limits) {
+    for (size_t i = 0, begin, end; i < view->n_chunks; i++) {
+        const search_chunk *chunk = view->chunks + i;
+        if (search_part(limits, chunk, &begin, &end) && search_index_fits(chunk->index, chunk, view->dim, view->metric))
+            return true;
+    }
     return false;
 }
 
 int64_t search_allowed(const search_view *view, const search_limits *limits) {
-    return limits && limits->filter ? limits->filter->allowed : search_rows(view);
+    return limits && limits->filter ? limits->filter->allowed : search_rows_within(view, limits);
 }
 
 static inlay_status check_limits(const search_view *view, const search_limits *limits, inlay_error *err) {
@@ -154,17 +176,21 @@ static inlay_status check_limits(const search_view *view, const search_limits *l
     if (limits->filter && limits->filter->rows != rows)
         return fail(err, INLAY_INVALID_ARGUMENT, "a filter of %" PRId64 " rows for a collection of %" PRId64,
                     limits->filter->rows, rows);
+    const inlay_row_range *within = limits->within;
+    if (within && (within->begin < 0 || within->end < within->begin || within->end > rows))
+        return fail(err, INLAY_INVALID_ARGUMENT, "rows %" PRId64 ":%" PRId64 " of a collection of %" PRId64,
+                    within->begin, within->end, rows);
     return INLAY_OK;
 }
 
-/* Whether the rows that are allowed are fewer bytes than the codes of all. */
+/* Whether the rows that are allowed are fewer bytes than the codes of all that are looked at. */
 static bool few_allowed(const search_view *view, const search_ask *ask) {
     enum { SHARE = 8 };
-    return search_allowed(view, ask->limits) < search_rows(view) / SHARE;
+    return search_allowed(view, ask->limits) < search_rows_within(view, ask->limits) / SHARE;
 }
 
 inlay_status search_answer(const search_view *view, const search_ask *ask, inlay_error *err) {
-    bool index = has_index(view) && !few_allowed(view, ask);
+    bool index = has_index(view, ask->limits) && !few_allowed(view, ask);
     return index ? search_by_index(view, ask, err) : search_scan(view, ask, err);
 }
 
@@ -193,7 +219,7 @@ inlay_status search_topk(const search_view *view, const float *queries, int64_t 
 inlay_status search_topk_within(const search_view *view, const float *queries, int64_t n, int64_t k,
                                 const search_limits *limits, float *scores, int64_t *rows, inlay_error *err) {
     TRY(check_limits(view, limits, err));
-    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX)};
+    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX), limits->within};
     return answer(view, queries, n, k, &own, scores, rows, err);
 }
 
@@ -204,7 +230,7 @@ inlay_status search_all(const search_view *view, const float *queries, int64_t n
     TRY(check_finite(queries, n, view->dim, err));
     if (n == 0 || search_allowed(view, limits) == 0) return INLAY_OK;
     TRY(check_types(view, err));
-    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX)};
+    search_limits own = {limits->filter, fmaxf(limits->least, -FLT_MAX), limits->within};
     search_ask ask = {.queries = queries, .n = (size_t)n, .panels = wants_panels(view, (size_t)n), .limits = &own};
     return search_all_of(view, &ask, most, lists, err);
 }

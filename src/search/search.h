@@ -49,8 +49,10 @@ inlay_status search_topk(const search_view *view, const float *queries, int64_t 
 
 /* What may be answered. A row that scores minus infinity never is. */
 typedef struct search_limits {
-    const search_filter *filter; /* counted, of as many rows as the view has; NULL: all */
-    float least;                 /* a row that scores less is not answered; -INFINITY: any may be */
+    const search_filter *filter;   /* counted, of as many rows as the view has; NULL: all */
+    float least;                   /* a row that scores less is not answered; -INFINITY: any may be */
+    const inlay_row_range *within; /* other rows, and their indexes, are not even looked at; NULL: all are. FILTER
+                                      allows none of the others */
 } search_limits;
 
 int64_t search_allowed(const search_view *view, const search_limits *limits); /* rows */
@@ -58,7 +60,7 @@ int64_t search_allowed(const search_view *view, const search_limits *limits); /*
 /* The same among the rows that LIMITS allow: those that search_topk would put first after the others are struck out,
  * bit for bit. SCORES and ROWS are [n, min(k, search_allowed)]; behind a query's last row follow row 0 and minus
  * infinity. Stretches of rows that are not allowed are not read, where few are. Errors besides: INVALID_ARGUMENT (a
- * filter of another size, LEAST is NaN). */
+ * filter of another size, LEAST is NaN, WITHIN is no range of the view's rows). */
 inlay_status search_topk_within(const search_view *view, const float *queries, int64_t n, int64_t k,
                                 const search_limits *limits, float *scores, int64_t *rows, inlay_error *err);
 

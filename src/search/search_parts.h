@@ -39,6 +39,11 @@ typedef struct search_ask {
 static inline float search_least(const search_ask *ask) {
     return ask->limits ? ask->limits->least : -INFINITY;
 }
+/* The rows of CHUNK that are looked at: [*begin, *end) of it. False when none is. LIMITS: NULL for none. */
+bool search_part(const search_limits *limits, const search_chunk *chunk, size_t *begin, size_t *end);
+
+int64_t search_rows_within(const search_view *view, const search_limits *limits); /* looked at */
+
 /* For scan_top.allowed. */
 static inline const uint64_t *search_allowed_bits(const search_ask *ask) {
     return ask->limits && ask->limits->filter ? ask->limits->filter->words : NULL;

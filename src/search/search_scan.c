@@ -25,7 +25,7 @@ enum {
 
 /* A chunk and its place among the tasks. */
 typedef struct source {
-    scan_rows rows; /* the whole chunk */
+    scan_rows rows; /* those of the chunk that are looked at */
     scan_type type;
     bool transposed;
     size_t piece_rows; /* scanned at a time */
@@ -62,17 +62,27 @@ typedef struct search {
     int64_t *rows;
 } search;
 
+/* Rows [first, first + count) of ROWS, as many as there are. */
+static scan_rows part_of(const source *from, scan_rows rows, size_t first, size_t count) {
+    rows.data += first * (from->transposed ? scan_type_size(from->type) : rows.stride);
+    if (rows.side) rows.side += first * sizeof(float);
+    rows.first_row += (int64_t)first;
+    rows.count = min_size(count, rows.count - first);
+    return rows;
+}
+
 static inlay_status list_sources(search *s, inlay_error *err) {
     const search_view *view = s->view;
     s->sources = mem_zalloc(view->n_chunks, sizeof *s->sources);
     if (!s->sources) return fail_memory(err);
     for (size_t i = 0; i < view->n_chunks; i++) {
         const search_chunk *chunk = view->chunks + i;
-        if (chunk->count == 0) continue;
-        scan_type type = search_scan_type(chunk->type);
-        s->sources[s->n_sources++] = (source){
-            .rows = search_scan_rows(chunk, s->dim, view->metric), .type = type, .transposed = chunk->transposed};
-        s->has[scan_class_of(type)] = true;
+        size_t begin, end;
+        if (!search_part(s->ask->limits, chunk, &begin, &end)) continue;
+        source *from = s->sources + s->n_sources++;
+        *from = (source){.type = search_scan_type(chunk->type), .transposed = chunk->transposed};
+        from->rows = part_of(from, search_scan_rows(chunk, s->dim, view->metric), begin, end - begin);
+        s->has[scan_class_of(from->type)] = true;
     }
     return INLAY_OK;
 }
@@ -191,15 +201,6 @@ static void raise_floor(_Atomic float *floor, float value) {
     float seen = atomic_load_explicit(floor, memory_order_relaxed);
     while (seen < value &&
            !atomic_compare_exchange_weak_explicit(floor, &seen, value, memory_order_relaxed, memory_order_relaxed)) {}
-}
-
-/* Rows [first, first + count) of ROWS, as many as there are. */
-static scan_rows part_of(const source *from, scan_rows rows, size_t first, size_t count) {
-    rows.data += first * (from->transposed ? scan_type_size(from->type) : rows.stride);
-    if (rows.side) rows.side += first * sizeof(float);
-    rows.first_row += (int64_t)first;
-    rows.count = min_size(count, rows.count - first);
-    return rows;
 }
 
 /* The rows of task INDEX, and their source. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each folder under src/ includes headers only of the folders that the table of docs/architecture.md allows."""
+"""Each folder under src/ includes headers only of the folders that the table of docs/architecture.md allows; mpi/ is a program
+like cli/, of which it uses parts."""
 
 import re
 
@@ -43,4 +44,7 @@ check.expect(len(rows) >= 15, "docs/architecture.md: the table of layers was not
 for source in check.files("src/*.c", "src/*.h", "src/*.cc"):
     if source.count("/") >= 2:
         check_file(source, rows)
+for source in check.files("mpi/*.c", "mpi/*.h"):
+    foreign = [h for h in INCLUDE.findall(check.read(source)) if h != "inlay/inlay.h" and h.split("/")[0] not in ("mpi", "cli")]
+    check.expect(not foreign, f"{source}: mpi/ may not include " + ", ".join(foreign))
 check.finish()

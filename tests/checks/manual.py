@@ -8,12 +8,15 @@ import re
 import check
 
 PROGRAM = os.path.join(check.build_folder("release"), "inlay")
+MPI_PROGRAM = os.path.join(check.build_folder("release"), "inlay-mpi")
+AS_ROOT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 COMPLETIONS = {"bash": "completions/inlay.bash", "zsh": "completions/_inlay", "fish": "completions/inlay.fish"}
 
 
-def printed(*args):
-    result = check.run([PROGRAM, *args])
-    check.expect(result.returncode == 0, f"inlay {' '.join(args)}: exit code {result.returncode}: {result.stderr}")
+def printed(*args, program=PROGRAM):
+    result = check.run([program, *args], env=AS_ROOT)
+    name = os.path.basename(program)
+    check.expect(result.returncode == 0, f"{name} {' '.join(args)}: exit code {result.returncode}: {result.stderr}")
     return result.stdout
 
 
@@ -30,11 +33,21 @@ def plain(page):
     return re.sub(r"\\-", "-", page)
 
 
-def check_command(name):
-    page, text = printed("help", "--man", name), printed(name, "--help")
-    compare(f"man/inlay-{name}.1", page)
+def check_command(name, program=PROGRAM):
+    page, text = printed("help", "--man", name, program=program), printed(name, "--help", program=program)
+    title = f"{os.path.basename(program)}-{name}"
+    compare(f"man/{title}.1", page)
     for flag in set(re.findall(r"(?<!\S)--[a-z][a-z0-9_-]*", text)):
-        check.expect(flag in plain(page), f"man/inlay-{name}.1 lacks {flag}, which inlay {name} --help has")
+        check.expect(flag in plain(page), f"man/{title}.1 lacks {flag}, which --help has")
+
+
+def check_mpi():
+    if os.path.exists(MPI_PROGRAM):
+        compare("man/inlay-mpi.1", printed("help", "--man", program=MPI_PROGRAM))
+        check_command("query", MPI_PROGRAM)
+    else:
+        check.skipped("man pages of inlay-mpi: it was not built")
+    return {"man/inlay-mpi.1", "man/inlay-mpi-query.1"}
 
 
 if os.path.exists(PROGRAM):
@@ -45,7 +58,7 @@ if os.path.exists(PROGRAM):
         check_command(command)
     for shell, file in COMPLETIONS.items():
         compare(file, printed("help", "--complete", shell))
-    extra = set(check.files("man/*.1")) - {"man/inlay.1", *(f"man/inlay-{n}.1" for n in names)}
+    extra = set(check.files("man/*.1")) - {"man/inlay.1", *(f"man/inlay-{n}.1" for n in names)} - check_mpi()
     check.expect(not extra, f"pages of no subcommand: {sorted(extra)}")
 else:
     check.skipped("man pages: there is no program yet to compare them with")

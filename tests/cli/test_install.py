@@ -40,6 +40,7 @@ def test_everything_is_in_its_place(installed):
                  "share/bash-completion/completions/inlay", "share/zsh/site-functions/_inlay",
                  "share/fish/vendor_completions.d/inlay.fish", "share/doc/inlay/LICENSE"):
         assert name in names, name
+    assert ("bin/inlay-mpi" in names) == (ROOT / "build/release/inlay-mpi").exists()
     assert run(installed / "bin/inlay", "--version").startswith("inlay ")
 
 

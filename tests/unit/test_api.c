@@ -52,6 +52,49 @@ static void searches_of_every_size_are_answered(void **state) {
     inlay_model_close(m);
 }
 
+/* Each row is answered by one part, in whatever number of parts, and the lengths of parts differ by one at most. */
+static void parts_have_all_rows_between_them(void **state) {
+    inlay_model *m = open_model(state);
+    inlay_search_options o;
+    inlay_error err;
+    inlay_hits *h;
+    inlay_search_options_init(&o);
+    for (o.parts = 1; o.parts <= 7; o.parts++) {
+        int64_t next = 0;
+        for (o.part = 0; o.part < o.parts; o.part++) {
+            o.k = ROWS;
+            assert_ok(inlay_search_vectors_with(m, NULL, rows[0], 1, DIM, &o, &h, &err), &err);
+            assert_int_equal(h->rows, ROWS);
+            assert_int_equal(h->asked, ROWS);
+            assert_in_range(h->k, ROWS / o.parts, (ROWS + o.parts - 1) / o.parts);
+            assert_int_equal(h->counts[0], h->k);
+            int64_t met = 0, end = next + (int64_t)h->k;
+            for (size_t i = 0; i < h->k; i++) {
+                assert_in_range(h->indices[i], next, end - 1);
+                met |= (int64_t)1 << h->indices[i];
+            }
+            assert_int_equal(met, ((int64_t)1 << end) - ((int64_t)1 << next));
+            inlay_hits_release(h);
+            next = end;
+        }
+        assert_int_equal(next, ROWS);
+    }
+    static const int32_t wrong[][2] = {{3, 3}, {-1, 3}, {0, -1}};
+    for (int i = 0; i < 3; i++) {
+        o.part = wrong[i][0];
+        o.parts = wrong[i][1];
+        assert_status(INLAY_INVALID_ARGUMENT, inlay_search_vectors_with(m, NULL, rows[0], 1, DIM, &o, &h, &err), &err);
+        assert_contains(err.message, "is none");
+    }
+    o.parts = 0;
+    o.k = -1;
+    assert_ok(inlay_search_vectors_with(m, NULL, rows[0], 1, DIM, &o, &h, &err), &err);
+    assert_int_equal(h->asked, 2);
+    assert_int_equal(h->k, 2);
+    inlay_hits_release(h);
+    inlay_model_close(m);
+}
+
 /* With an error to fill in and without one. */
 static void mistakes_are_answered_with_or_without_an_error(void **state) {
     inlay_model *m = open_model(state);
@@ -171,8 +214,11 @@ static void the_library_warns_of_shared_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(searches_of_every_size_are_answered), IN_SCRATCH(mistakes_are_answered_with_or_without_an_error),
-        IN_SCRATCH(a_callers_memory_is_given_back_once), IN_SCRATCH(options_of_an_older_program_keep_the_defaults),
+        IN_SCRATCH(searches_of_every_size_are_answered),
+        IN_SCRATCH(parts_have_all_rows_between_them),
+        IN_SCRATCH(mistakes_are_answered_with_or_without_an_error),
+        IN_SCRATCH(a_callers_memory_is_given_back_once),
+        IN_SCRATCH(options_of_an_older_program_keep_the_defaults),
         IN_SCRATCH(the_library_warns_of_shared_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

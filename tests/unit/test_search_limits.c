@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { MAX_CHUNKS = 3 };
 
@@ -172,12 +173,14 @@ static void free_answers(answers a) {
 }
 
 /* ALL [n, rows] is the order of all rows; how many of query Q's are allowed, moved to the front. */
-static int64_t strike_out(answers all, int64_t rows, int64_t q, const bool *allowed, float least) {
+static int64_t strike_out(answers all, int64_t rows, int64_t q, const bool *allowed, const search_limits *limits) {
+    const inlay_row_range *within = limits->within;
     int64_t left = 0;
     float *scores = all.scores + q * rows;
     int64_t *numbers = all.rows + q * rows;
     for (int64_t i = 0; i < rows; i++) {
-        if (scores[i] == -INFINITY || scores[i] < least || (allowed && !allowed[numbers[i]])) continue;
+        if (scores[i] == -INFINITY || scores[i] < limits->least || (allowed && !allowed[numbers[i]])) continue;
+        if (within && (numbers[i] < within->begin || numbers[i] >= within->end)) continue;
         scores[left] = scores[i];
         numbers[left++] = numbers[i];
     }
@@ -226,6 +229,17 @@ static void check_all(const search_view *view, const float *queries, int64_t n, 
     free(lists);
 }
 
+/* Any rows in a row; FILTER (NULL: none) loses the others. */
+static inlay_row_range some_range(int64_t rows, search_filter *filter) {
+    inlay_row_range range = {.begin = rows ? below((int)rows) : 0};
+    range.end = range.begin + below((int)(rows - range.begin) + 1);
+    if (!filter) return range;
+    search_filter_mark(filter, 0, range.begin, false);
+    search_filter_mark(filter, range.end, rows, false);
+    search_filter_count(filter);
+    return range;
+}
+
 static void check_world(const world *w, int64_t n, int64_t k) {
     inlay_error err;
     bool *model = NULL;
@@ -234,15 +248,20 @@ static void check_world(const world *w, int64_t n, int64_t k) {
     for (int64_t i = 0; i < n * w->with.dim; i++) queries[i] = whole ? (float)(below(5) - 2) : (float)real();
     answers all = make_answers(n, w->rows);
     assert_ok(search_topk(&w->without, queries, n, w->rows, all.scores, all.rows, &err), &err);
-    search_limits limits = {.filter = below(4) ? make_filter(w->rows, &model) : NULL,
-                            .least = below(2) ? some_score(all, n, w->rows) : -INFINITY};
+    search_filter *filter = below(4) ? make_filter(w->rows, &model) : NULL;
+    search_limits limits = {.filter = filter, .least = below(2) ? some_score(all, n, w->rows) : -INFINITY};
+    inlay_row_range within;
+    if (below(2)) {
+        within = some_range(w->rows, filter);
+        limits.within = &within;
+    }
     int64_t allowed = search_allowed(&w->with, &limits), kept = k < allowed ? k : allowed;
     answers got[2] = {make_answers(n, kept), make_answers(n, kept)};
     assert_ok(search_topk_within(&w->with, queries, n, k, &limits, got[0].scores, got[0].rows, &err), &err);
     assert_ok(search_topk_within(&w->without, queries, n, k, &limits, got[1].scores, got[1].rows, &err), &err);
     int64_t *left = malloc((size_t)(n + 1) * sizeof *left);
     for (int64_t q = 0; q < n; q++) {
-        left[q] = strike_out(all, w->rows, q, model, limits.least);
+        left[q] = strike_out(all, w->rows, q, model, &limits);
         for (int i = 0; i < 2; i++)
             check_top(all, w->rows, q, left[q], got[i].scores + q * kept, got[i].rows + q * kept, kept);
     }
@@ -252,7 +271,7 @@ static void check_world(const world *w, int64_t n, int64_t k) {
     free_answers(all);
     free_answers(got[0]);
     free_answers(got[1]);
-    search_filter_free((search_filter *)(uintptr_t)limits.filter);
+    search_filter_free(filter);
     free(model);
     free(queries);
 }
@@ -272,6 +291,42 @@ static void what_is_left_is_answered_in_its_order(void **state) {
     }
 }
 
+/* Whatever lies outside is memory that nobody may read. */
+static void only_what_lies_within_is_looked_at(void **state) {
+    (void)state;
+    enum { PAGE = 4096, DIM = 16, PAGE_ROWS = PAGE / (DIM * 4), PAGES = 300 };
+    inlay_error err;
+    seed = 0xa4093822299f31d0;
+    float *rows = mmap(NULL, PAGE * PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(rows, MAP_FAILED);
+    for (size_t i = 0; i < PAGE * PAGES / sizeof *rows; i++) rows[i] = (float)real();
+    world w = {.chunks[0][1] = {.rows = rows, .count = PAGE_ROWS * PAGES, .type = INLAY_FLOAT32, .first_row = 1000}};
+    add_index(&w, 1, SEARCH_DOT, DIM);
+    search_chunk outside = {.rows = (void *)16, .side = (void *)16, .index = (void *)16, .type = INLAY_FLOAT32};
+    search_chunk *chunks = w.chunks[0];
+    chunks[0] = chunks[2] = outside;
+    chunks[0].count = chunks[2].count = 1000;
+    chunks[2].first_row = 1000 + chunks[1].count;
+    search_view view = {chunks, 3, DIM, SEARCH_DOT};
+    for (int round = 0; round < 200; round++) {
+        int first = below(PAGES), pages = 1 + below(PAGES - first), n = below(2) ? 1 : 20;
+        uint8_t *inside = (uint8_t *)rows + first * PAGE;
+        assert_int_equal(mprotect(rows, PAGE * PAGES, PROT_NONE), 0);
+        assert_int_equal(mprotect(inside, (size_t)pages * PAGE, PROT_READ), 0);
+        int64_t begin = 1000 + first * PAGE_ROWS;
+        inlay_row_range within = {begin, begin + pages * PAGE_ROWS};
+        search_limits limits = {.least = -INFINITY, .within = &within};
+        float queries[20 * DIM], scores[20];
+        int64_t found[20];
+        for (int i = 0; i < n * DIM; i++) queries[i] = (float)real();
+        chunks[1].index = below(2) ? w.indexes[1] : NULL;
+        assert_ok(search_topk_within(&view, queries, n, 1, &limits, scores, found, &err), &err);
+        for (int q = 0; q < n; q++) assert_true(found[q] >= within.begin && found[q] < within.end);
+    }
+    munmap(rows, PAGE * PAGES);
+    free_world(&w);
+}
+
 static void unfit_limits_are_named(void **state) {
     (void)state;
     float rows[4] = {1, 2, 3, 4}, query[2] = {1, 1}, score;
@@ -284,10 +339,17 @@ static void unfit_limits_are_named(void **state) {
     assert_contains(err.message, "not a number");
     search_filter *f;
     assert_ok(search_filter_new(3, true, &f, &err), &err);
-    limits = (search_limits){f, 0};
+    limits = (search_limits){.filter = f};
     assert_status(INLAY_INVALID_ARGUMENT, search_topk_within(&view, query, 1, 1, &limits, &score, &number, &err), &err);
     assert_contains(err.message, "3 rows for a collection of 2");
     search_filter_free(f);
+    inlay_row_range unfit[] = {{-1, 1}, {0, 3}, {2, 1}};
+    for (int i = 0; i < 3; i++) {
+        limits = (search_limits){.within = unfit + i};
+        assert_status(INLAY_INVALID_ARGUMENT, search_topk_within(&view, query, 1, 1, &limits, &score, &number, &err),
+                      &err);
+        assert_contains(err.message, "of a collection of 2");
+    }
 }
 
 static int make_folder(void **state) {
@@ -303,6 +365,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_are_sets_of_rows),
         cmocka_unit_test(what_is_left_is_answered_in_its_order),
+        cmocka_unit_test(only_what_lies_within_is_looked_at),
         cmocka_unit_test(unfit_limits_are_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
