@@ -6,6 +6,7 @@
  *   inlay_tensor_                  arrays of numbers or strings
  *   inlay_model_                   open a model, list its signatures, run one
  *   inlay_search_                  ask a fused model for the most similar rows
+ *   inlay_vectors_                 ask vectors in memory or in files, with no model
  *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
  *   inlay_bundle_                  verify, explain, repair; convert, merge, compose, take a fused model apart
  *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
@@ -332,6 +333,71 @@ INLAY_API inlay_status inlay_search_vectors_with(inlay_model *model, const char 
                                                  size_t n, size_t dim, const inlay_search_options *options,
                                                  inlay_hits **out, inlay_error *error);
 
+/* ---- search without a model */
+
+typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;
+
+/* Stored vectors that can be searched: matrices [rows, dim] whose rows are numbered through. */
+typedef struct inlay_vectors inlay_vectors;
+
+typedef struct inlay_vectors_options {
+    size_t size;         /* sizeof, set by inlay_vectors_options_init */
+    inlay_metric metric; /* default INLAY_COSINE */
+    bool index; /* make an index, as inlay_index does: a byte a number more, the same answers several times faster */
+    const char *index_folder; /* where it is kept, a file a matrix; one that was made from the very same numbers is used
+                                 as it is. NULL: in memory */
+    bool copy;                /* files: read into memory instead of mapping them */
+    bool as_listed;           /* files: in the order given, not in natural order */
+    int64_t dim;              /* files: of raw float32; 0: not given */
+    inlay_dtype dtype;        /* files: of those that cannot say it (bfloat16); INLAY_INVALID_DTYPE: not given */
+    inlay_progress_fn progress; /* may be NULL */
+    void *progress_user;
+} inlay_vectors_options;
+INLAY_API void inlay_vectors_options_init(inlay_vectors_options *options);
+
+/* Opens the matrices MATRICES [n], each [rows, dim] of float32, float64, float16 or bfloat16; they are retained, not
+ * copied (inlay_tensor_wrap makes one of the caller's memory). Unless the metric is INLAY_DOT and there is no index,
+ * they are read once. Rows that are not finite never win. OPTIONS may be NULL. *out is the caller's
+ * (inlay_vectors_close); NULL on failure. Errors: INVALID_ARGUMENT (a shape or dtype, named), RESOURCE_EXHAUSTED,
+ * CANCELLED, what writing index files meets. */
+INLAY_API inlay_status inlay_vectors_open(inlay_tensor *const *matrices, size_t n, const inlay_vectors_options *options,
+                                          inlay_vectors **out, inlay_error *error);
+
+/* The same for one matrix ROWS [n_rows, dim] in C order at any alignment, which stays the caller's and must remain
+ * unchanged until inlay_vectors_close. */
+INLAY_API inlay_status inlay_vectors_open_rows(inlay_dtype dtype, const void *rows, int64_t n_rows, int64_t dim,
+                                               const inlay_vectors_options *options, inlay_vectors **out,
+                                               inlay_error *error);
+
+/* The same for files and folders as inlay_fuse takes them, but for tensors of checkpoints. They are mapped where they
+ * hold rows as they are, else converted in memory. Errors besides: NOT_FOUND, DATA_LOSS, UNIMPLEMENTED. */
+INLAY_API inlay_status inlay_vectors_open_files(const char *const *files, size_t n,
+                                                const inlay_vectors_options *options, inlay_vectors **out,
+                                                inlay_error *error);
+INLAY_API void inlay_vectors_close(inlay_vectors *vectors); /* no search may be under way; NULL is fine */
+
+INLAY_API int64_t inlay_vectors_rows(const inlay_vectors *vectors);
+INLAY_API int64_t inlay_vectors_dim(const inlay_vectors *vectors);
+
+/* For each of QUERIES [n, dim] the best K rows, best first: their numbers to ROWS [n, k], scores to SCORES [n, k],
+ * which are the caller's. The scores are those of a fused model with the same rows, bit for bit, with an index or
+ * without. Rows that score minus infinity are not answered; behind a query's last hit stand row -1 and minus infinity.
+ * May be called from many threads at once. Errors: INVALID_ARGUMENT (another dimension, a query that is not finite),
+ * RESOURCE_EXHAUSTED. */
+INLAY_API inlay_status inlay_vectors_search(const inlay_vectors *vectors, const float *queries, size_t n, size_t dim,
+                                            int64_t k, int64_t *rows, float *scores, inlay_error *error);
+
+/* The same within OPTIONS, of which k must be given. INVALID_ARGUMENT besides: as inlay_search_with; options->all. */
+INLAY_API inlay_status inlay_vectors_search_with(const inlay_vectors *vectors, const float *queries, size_t n,
+                                                 size_t dim, const inlay_search_options *options, int64_t *rows,
+                                                 float *scores, inlay_error *error);
+
+/* For each query all rows within OPTIONS, whatever k and `all` say; behind a query's last hit stand row 0 and minus
+ * infinity. *out is the caller's (inlay_hits_release); NULL on failure. RESOURCE_EXHAUSTED: more than options->most. */
+INLAY_API inlay_status inlay_vectors_search_all(const inlay_vectors *vectors, const float *queries, size_t n,
+                                                size_t dim, const inlay_search_options *options, inlay_hits **out,
+                                                inlay_error *error);
+
 /* ---- stored tensors */
 
 /* What is stored, without running it: the variables of a SavedModel, the tensors of a checkpoint, the constants of a
@@ -524,8 +590,6 @@ INLAY_API inlay_status inlay_bundle_salvage(const inlay_salvage_options *options
                                             inlay_error *error);
 
 /* ---- fuse */
-
-typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;
 
 /* How the stored vectors get into the model: by reference where the file system can, or as bytes of its own. */
 typedef enum inlay_link {

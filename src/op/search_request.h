@@ -10,6 +10,9 @@ typedef struct search_request {
     int answered; /* searches that heeded it: a graph whose search was not recognised has none */
 } search_request;
 
+/* OPTIONS of a caller as this version of the library knows them. */
+inlay_search_options search_request_options(const inlay_search_options *options);
+
 /* The filter that OPTIONS ask for among ROWS rows; *out is the caller's, NULL when all may be answered. Errors:
  * INVALID_ARGUMENT (a row that there is not, a bitmap of another size). */
 inlay_status search_request_filter(const inlay_search_options *options, int64_t rows, search_filter **out,

@@ -75,4 +75,8 @@ inlay_status search_all(const search_view *view, const float *queries, int64_t n
                         int64_t most, search_list *lists, inlay_error *err);
 void search_lists_free(search_list *lists, size_t n);
 
+/* Answers side by side, SCORES and ROWS [n, width], the shorter ones padded as search_topk_within pads. */
+int64_t search_lists_width(const search_list *lists, size_t n);
+void search_lists_pad(const search_list *lists, size_t n, int64_t width, float *scores, int64_t *rows);
+
 #endif
