@@ -157,6 +157,9 @@ typedef struct inlay_string {
 /* "float32", "string", …; "invalid" for a value that is none. */
 INLAY_API const char *inlay_dtype_name(inlay_dtype dtype);
 
+/* Bytes of an element in memory; 0 for strings and for what has no elements of a fixed size. */
+INLAY_API size_t inlay_dtype_size(inlay_dtype dtype);
+
 /* Makes a tensor of zeros, DIMS [RANK]. Not for strings. *out is the caller's (inlay_tensor_release); NULL on failure.
  * Errors: INVALID_ARGUMENT (rank, dims or dtype unfit), RESOURCE_EXHAUSTED. */
 INLAY_API inlay_status inlay_tensor_new(inlay_dtype dtype, const int64_t *dims, int rank, inlay_tensor **out,
