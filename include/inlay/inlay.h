@@ -358,9 +358,9 @@ typedef struct inlay_vectors_options {
 } inlay_vectors_options;
 INLAY_API void inlay_vectors_options_init(inlay_vectors_options *options);
 
-/* Opens the matrices MATRICES [n], each [rows, dim] of float32, float64, float16 or bfloat16; they are retained, not
- * copied (inlay_tensor_wrap makes one of the caller's memory). Unless the metric is INLAY_DOT and there is no index,
- * they are read once. Rows that are not finite never win. OPTIONS may be NULL. *out is the caller's
+/* Opens the matrices MATRICES [n], each [rows, dim] of float32, float64, float16, bfloat16 or int8; they are retained,
+ * not copied (inlay_tensor_wrap makes one of the caller's memory). Unless the metric is INLAY_DOT and there is no
+ * index, they are read once. Rows that are not finite never win. OPTIONS may be NULL. *out is the caller's
  * (inlay_vectors_close); NULL on failure. Errors: INVALID_ARGUMENT (a shape or dtype, named), RESOURCE_EXHAUSTED,
  * CANCELLED, what writing index files meets. */
 INLAY_API inlay_status inlay_vectors_open(inlay_tensor *const *matrices, size_t n, const inlay_vectors_options *options,

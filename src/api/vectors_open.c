@@ -77,12 +77,18 @@ static inlay_status convert_shard(const shard *s, tensor **out, inlay_error *err
     return status;
 }
 
+/* The dtype of S as its file holds it, where that can be searched as it is; models take no bytes, searches do. */
+static dtype type_in_place(const shard *s) {
+    bool bytes = s->stored == INLAY_INT8 && (s->form == SHARD_NPY || s->vectors.kind == VECTORS_I8BIN);
+    return s->linkable ? s->type : bytes ? INLAY_INT8 : INLAY_INVALID_DTYPE;
+}
+
 static inlay_status map_shard(const shard *s, bool copy, tensor **out, inlay_error *err) {
     file_map *map;
     shape dims = s->transposed ? shape_matrix(s->dim, s->rows) : shape_matrix(s->rows, s->dim);
     TRY(file_map_open(s->path, copy, &map, err));
     if (s->offset <= map->size && s->size <= map->size - s->offset)
-        return tensor_wrap(s->type, &dims, map->data + s->offset, file_map_release_any, map, out, err);
+        return tensor_wrap(type_in_place(s), &dims, map->data + s->offset, file_map_release_any, map, out, err);
     file_map_release(map);
     return fail_at(err, INLAY_DATA_LOSS, s->path, -1, "the file has become shorter");
 }
@@ -102,8 +108,9 @@ inlay_status inlay_vectors_open_files(const char *const *files, size_t n, const 
         const shard *s = shards.shards + i;
         if (s->rows == 0) continue;
         matrix *m = v->matrices + v->n++;
-        m->transposed = s->linkable && s->transposed;
-        status = s->linkable ? map_shard(s, own.copy, &m->rows, error) : convert_shard(s, &m->rows, error);
+        bool mapped = type_in_place(s) != INLAY_INVALID_DTYPE;
+        m->transposed = mapped && s->transposed;
+        status = mapped ? map_shard(s, own.copy, &m->rows, error) : convert_shard(s, &m->rows, error);
     }
     if (status == INLAY_OK && v->n == 0) status = fail(error, INLAY_INVALID_ARGUMENT, "the files hold no rows");
     shards_close(&shards);

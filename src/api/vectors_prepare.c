@@ -104,7 +104,7 @@ static inlay_status check_shape(const inlay_vectors *v, size_t i, const tensor *
     char text[SHAPE_TEXT];
     if (!search_can(t->type))
         return fail(err, INLAY_INVALID_ARGUMENT,
-                    "matrix %zu holds %s; vectors can be float32, float64, float16 or bfloat16", i,
+                    "matrix %zu holds %s; vectors can be float32, float64, float16, bfloat16 or int8", i,
                     dtype_name(t->type));
     if (t->dims.rank != 2)
         return fail(err, INLAY_INVALID_ARGUMENT, "matrix %zu has the shape %s, not [rows, dim]", i,

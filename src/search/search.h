@@ -26,7 +26,7 @@ typedef struct search_chunk {
     const void *side;  /* float32 [rows]; may be NULL for dot, is for apart */
     int64_t count;     /* rows */
     int64_t first_row; /* global number of the first one */
-    dtype type;        /* float32, float64, float16, bfloat16 */
+    dtype type;        /* float32, float64, float16, bfloat16, int8 */
     bool transposed;
     const search_index *index; /* of these very rows and sides, or NULL: makes the search faster, never different */
 } search_chunk;

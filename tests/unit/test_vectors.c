@@ -31,8 +31,10 @@ static uint8_t *stored_as(dtype type, bool odd, void **held) {
         float value = values[i / DIM][i % DIM];
         double wide = (double)value;
         uint16_t half = type == INLAY_FLOAT16 ? f32_to_f16(value) : f32_to_bf16(value);
+        int8_t small = (int8_t)value;
         size_t size = dtype_size(type);
-        memcpy(to + (size_t)i * size, size == 8 ? (void *)&wide : size == 4 ? (void *)&value : (void *)&half, size);
+        const void *of[] = {[1] = &small, [2] = &half, [4] = &value, [8] = &wide};
+        memcpy(to + (size_t)i * size, of[size], size);
     }
     return to;
 }
@@ -93,7 +95,7 @@ static void assert_best(const answer *a, int metric) {
 
 static void rows_in_memory_of_every_dtype_are_searched(void **state) {
     (void)state;
-    static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16};
+    static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8};
     inlay_error err;
     draw();
     for (size_t t = 0; t < sizeof types / sizeof *types; t++)
@@ -182,6 +184,36 @@ static void files_that_cannot_be_mapped_are_converted(void **state) {
     ask(v, &got);
     assert_best(&got, INLAY_L2);
     inlay_vectors_close(v);
+}
+
+static void files_of_bytes_are_mapped(void **state) {
+    static int8_t bytes[ROWS * DIM], turned[ROWS * DIM];
+    buffer file = {0};
+    draw();
+    for (int i = 0; i < ROWS * DIM; i++) {
+        bytes[i] = (int8_t)values[i / DIM][i % DIM];
+        turned[i % DIM * ROWS + i / DIM] = bytes[i];
+    }
+    const uint32_t head[] = {ROWS, DIM};
+    buffer_append(&file, head, sizeof head);
+    buffer_append(&file, bytes, sizeof bytes);
+    scratch_write(scratch_path(state, "0.i8bin"), file.data, file.size);
+    make_array(&file, "|i1", false, "5000, 21", bytes, sizeof bytes);
+    scratch_write(scratch_path(state, "1.npy"), file.data, file.size);
+    make_array(&file, "|i1", true, "5000, 21", turned, sizeof turned);
+    scratch_write(scratch_path(state, "2.npy"), file.data, file.size);
+    buffer_free(&file);
+    for (int i = 0; i < 6; i++) {
+        inlay_error err;
+        inlay_vectors *v;
+        answer got;
+        const char *path = scratch_path(state, (const char *const[]){"0.i8bin", "1.npy", "2.npy"}[i % 3]);
+        inlay_vectors_options o = options_of(i % 2 ? INLAY_COSINE : INLAY_DOT, i < 3);
+        assert_ok(inlay_vectors_open_files(&path, 1, &o, &v, &err), &err);
+        ask(v, &got);
+        assert_best(&got, (int)o.metric);
+        inlay_vectors_close(v);
+    }
 }
 
 /* ---- index files */
@@ -442,6 +474,7 @@ int main(void) {
         cmocka_unit_test(rows_in_memory_of_every_dtype_are_searched),
         cmocka_unit_test_setup_teardown(a_fused_model_answers_the_same, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(files_that_cannot_be_mapped_are_converted, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(files_of_bytes_are_mapped, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(an_index_file_is_kept_as_long_as_it_is_right, scratch_make, scratch_remove),
         cmocka_unit_test(searches_keep_within_limits),
         cmocka_unit_test(places_without_a_hit_say_so),
