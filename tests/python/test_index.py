@@ -13,13 +13,13 @@ import pytest
 from brute import Answer, Reference
 
 METRICS = ["cosine", "dot", "l2"]
-DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
+DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8]
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_answers_are_those_of_brute_force_with_an_index_or_without(rows, queries, metric, dtype):
-    rows = rows.astype(dtype)
+    rows = (rows * 30 if dtype == np.int8 else rows).astype(dtype)
     reference = Reference(queries, rows, metric)
     for k in (1, 10, 3000):
         ids, scores = inlay.Index(rows, metric).search(queries, k)
@@ -64,6 +64,15 @@ def test_bfloat16_files_need_the_dtype(rows, queries, tmp_path):
         inlay.Index(tmp_path / "rows.npy")
     found = inlay.Index(tmp_path / "rows.npy", dtype="bfloat16").search(queries)
     np.testing.assert_array_equal(found[0], inlay.Index(halves).search(queries)[0])
+
+
+def test_files_of_bytes_are_searched_as_they_are(rows, queries, tmp_path):
+    bytes_of = (rows * 30).astype(np.int8)
+    np.save(tmp_path / "rows.npy", bytes_of)
+    found = inlay.Index(tmp_path / "rows.npy").search(queries)
+    for a, b in zip(found, inlay.Index(bytes_of).search(queries)):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(found[0], inlay.Index(bytes_of.astype(np.float32)).search(queries)[0])
 
 
 def test_an_index_in_a_folder_is_used_again(rows, queries, tmp_path):

@@ -28,11 +28,12 @@ def numpy_dtype(number: int) -> np.dtype:
     """NumPy's dtype for the library's; what NumPy has not got comes from ml_dtypes."""
     name = _core.dtype_name(number)
     try:
-        return np.dtype(name)
+        found = np.dtype(name)
     except TypeError:
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, name))
+        found = np.dtype(getattr(ml_dtypes, name))
+    return found
 
 
 def dtype_number(dtype: np.dtype) -> int:
@@ -75,7 +76,7 @@ def path_of(path: PathLike) -> bytes:
 
 
 def paths_of(paths: PathLike | Iterable[PathLike]) -> list[bytes]:
-    return [path_of(paths)] if isinstance(paths, (str, bytes, os.PathLike)) else [path_of(path) for path in paths]
+    return [path_of(paths)] if isinstance(paths, (str, bytes, os.PathLike)) else list(map(path_of, paths))
 
 
 def row_set(rows: Rows | None, count: int | None) -> tuple[Any, Any, int]:

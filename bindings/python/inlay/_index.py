@@ -26,7 +26,7 @@ def _matrix(array: np.ndarray, place: int) -> tuple[str, int, tuple[int, ...], n
 class Index:
     """Exact search over rows: the k that score highest, by a scan or, faster, by an index of eight-bit codes.
 
-    rows: an array [n, dim] of float32, float64, float16 or bfloat16 (of ml_dtypes) in C order, or a list of such arrays;
+    rows: an array [n, dim] of float32, float64, float16, bfloat16 (of ml_dtypes) or int8 in C order, or a list of such;
         or a path, or a list of paths, of .npy and other files of vectors, and of folders of them. Arrays are not copied:
         they are kept alive and must not be changed. Files are mapped where they hold rows as they are.
     metric: "cosine", "dot", or "l2", whose scores are minus the squared distance.
@@ -51,11 +51,13 @@ class Index:
             options["dim"] = dim
         self.metric = metric
         listed = [rows] if isinstance(rows, (np.ndarray, str, bytes, os.PathLike)) else list(rows)
-        if listed and all(isinstance(one, np.ndarray) for one in listed):
-            matrices = [_matrix(array, place) for place, array in enumerate(listed)]
+        arrays = [one for one in listed if isinstance(one, np.ndarray)]
+        paths = [one for one in listed if isinstance(one, (str, bytes, os.PathLike))]
+        if arrays and len(arrays) == len(listed):
+            matrices = [_matrix(array, place) for place, array in enumerate(arrays)]
             self._vectors = _core.open_rows(matrices, options, progress)
-        elif listed and all(isinstance(one, (str, bytes, os.PathLike)) for one in listed):
-            self._vectors = _core.open_files({"files": paths_of(listed)}, options, progress)
+        elif paths and len(paths) == len(listed):
+            self._vectors = _core.open_files({"files": paths_of(paths)}, options, progress)
         else:
             raise TypeError("rows are an array [n, dim] or a path, or a list of either")
         self.dim: int = self._vectors.dim()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._arrays import STRING, PathLike, Rows, array_of, buffer_of, limits_of, numpy_dtype, path_of, strings_of
+from ._arrays import NUMBERS, STRING, PathLike, Rows, array_of, buffer_of, limits_of, numpy_dtype, path_of, strings_of
 
 
 class Endpoint(NamedTuple):
@@ -34,13 +34,7 @@ class Hits(NamedTuple):
     indices: np.ndarray  # int64, numbers of rows
     labels: np.ndarray | None  # str, where the model has labels
     ids: np.ndarray | None  # int64, where it has ids
-    counts: np.ndarray  # int64 [n]: what stands behind so many hits is none
-
-
-def _number(dtype: str) -> int:
-    from ._arrays import NUMBERS
-
-    return NUMBERS[dtype]
+    counts: np.ndarray  # int64 [n], or one number: what stands behind so many hits is none
 
 
 def _strings(value: Any, name: str) -> tuple[list[bytes], tuple[int, ...]]:
@@ -53,7 +47,7 @@ def _strings(value: Any, name: str) -> tuple[list[bytes], tuple[int, ...]]:
 
 def _input(endpoint: Endpoint, value: Any) -> tuple[str, int, tuple[int, ...], Any]:
     """VALUE as _core takes it. Numbers become the input's dtype where that loses no kind: no fractions, no signs."""
-    number = _number(endpoint.dtype)
+    number = NUMBERS[endpoint.dtype]
     if number == STRING:
         items, shape = _strings(value, endpoint.name)
         return endpoint.name, number, shape, items
@@ -126,10 +120,13 @@ class Model:
         count = -1 if k is None else k
         limits = limits_of(count, rows, exclude, min_score, None, all_rows, most)
         n, k, scores, indices, counts, labels, ids = self._model.search(signature, self._inputs(signature, queries), count, limits)
-        hits = Hits(array_of(scores, np.float32, (n, k)), array_of(indices, np.int64, (n, k)),
-                    None if labels is None else strings_of(labels, (n, k), decoded=True),
-                    None if ids is None else array_of(ids, np.int64, (n, k)), array_of(counts, np.int64, (n,)))
-        return Hits(*(None if part is None else part[0] for part in hits)) if single else hits
+        parts = (array_of(scores, np.float32, (n, k)), array_of(indices, np.int64, (n, k)),
+                 None if labels is None else strings_of(labels, (n, k), decoded=True),
+                 None if ids is None else array_of(ids, np.int64, (n, k)), array_of(counts, np.int64, (n,)))
+        if not single:
+            return Hits(*parts)
+        first: Any = (None if part is None else part[0] for part in parts)
+        return Hits(*first)
 
     def _only_input(self, signature: str) -> Endpoint:
         found = self._signatures.get(signature)
