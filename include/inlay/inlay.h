@@ -18,7 +18,8 @@
  * their defaults.
  * - Strings are UTF-8 and NUL-terminated unless a size is given. The library never keeps a caller's pointer beyond the
  *   call unless it says so.
- * - A model may be run and searched from many threads at once. Everything else belongs to one thread at a time.
+ * - A model may be run and searched from many threads at once, and vectors be searched. Everything else belongs to one
+ *   thread at a time.
  * - Models are read by mapping their files. Truncating a mapped file raises SIGBUS in the process that reads it: the
  * library installs no handler; a program that cannot rule that out installs one, or opens with `copy` set.
  */

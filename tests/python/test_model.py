@@ -113,6 +113,7 @@ def test_values_become_the_inputs_dtypes(collection, queries):
     (lambda m: m.run("search", text=["x"], k=np.float32(1.5)), TypeError, "input k is int32"),
     (lambda m: m.run("search", text=["x"], k=-1), inlay.InvalidArgumentError, "k"),
     (lambda m: m.search("x", signature="lookup"), TypeError, "is int64"),
+    (lambda m: m.search("x", -1), ValueError, "below 0"),
     (lambda m: m.search("x", rows=[7]), inlay.InvalidArgumentError, "row 7"),
     (lambda m: m.search("x", rows=slice(1, None)), ValueError, "stop"),
     (lambda m: m.run("lookup", index=[3]), inlay.Error, "3"),

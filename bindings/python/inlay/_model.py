@@ -117,6 +117,8 @@ class Model:
             array = np.array(queries, object) if endpoint.dtype == "string" else np.asarray(queries)
             single = endpoint.shape is not None and array.ndim == len(endpoint.shape) - 1
             queries = {endpoint.name: array[None] if single else array}
+        if k is not None and k < 0:
+            raise ValueError(f"k is {k}, below 0")
         count = -1 if k is None else k
         limits = limits_of(count, rows, exclude, min_score, None, all_rows, most)
         n, k, scores, indices, counts, labels, ids = self._model.search(signature, self._inputs(signature, queries), count, limits)
