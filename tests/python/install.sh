@@ -10,4 +10,5 @@ if [ ! -e "$venv/.complete" ]; then
     touch "$venv/.complete"
 fi
 cd "$root"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps ${1:+--config-settings=cmake.define.INLAY_LIBRARY="$1"} .
+"$venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+    --config-settings=cmake.define.INLAY_WERROR=ON ${1:+--config-settings=cmake.define.INLAY_LIBRARY="$1"} .

@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include <string.h>
 #include <time.h>
 
 static PyObject *error_of; /* inlay._errors.error_of */
