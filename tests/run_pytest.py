@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the pytest files of tests/FOLDER in the oracle's environment and prints what they counted. Usage: run_pytest.py FOLDER"""
+"""Runs the pytest files of tests/FOLDER with PYTHON, by default the oracle's, and prints what they counted.
+Usage: run_pytest.py FOLDER [PYTHON]"""
 
 import os
 import subprocess
@@ -10,9 +11,13 @@ import xml.etree.ElementTree
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def oracle():
+    return subprocess.run(["tools/venv.sh"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def main():
     folder = sys.argv[1]
-    python = subprocess.run(["tools/venv.sh"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    python = sys.argv[2] if len(sys.argv) > 2 else oracle()
     env = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
     with tempfile.TemporaryDirectory() as scratch:
         report = os.path.join(scratch, "report.xml")

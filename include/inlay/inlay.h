@@ -6,6 +6,7 @@
  *   inlay_tensor_                  arrays of numbers or strings
  *   inlay_model_                   open a model, list its signatures, run one
  *   inlay_search_                  ask a fused model for the most similar rows
+ *   inlay_vectors_                 ask vectors in memory or in files, with no model
  *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
  *   inlay_bundle_                  verify, explain, repair; convert, merge, compose, take a fused model apart
  *   inlay_fuse_, inlay_encode_     make a fused model, make the shards for one
@@ -17,7 +18,8 @@
  * their defaults.
  * - Strings are UTF-8 and NUL-terminated unless a size is given. The library never keeps a caller's pointer beyond the
  *   call unless it says so.
- * - A model may be run and searched from many threads at once. Everything else belongs to one thread at a time.
+ * - A model may be run and searched from many threads at once, and vectors be searched. Everything else belongs to one
+ *   thread at a time.
  * - Models are read by mapping their files. Truncating a mapped file raises SIGBUS in the process that reads it: the
  * library installs no handler; a program that cannot rule that out installs one, or opens with `copy` set.
  */
@@ -155,6 +157,9 @@ typedef struct inlay_string {
 
 /* "float32", "string", …; "invalid" for a value that is none. */
 INLAY_API const char *inlay_dtype_name(inlay_dtype dtype);
+
+/* Bytes of an element in memory; 0 for strings and for what has no elements of a fixed size. */
+INLAY_API size_t inlay_dtype_size(inlay_dtype dtype);
 
 /* Makes a tensor of zeros, DIMS [RANK]. Not for strings. *out is the caller's (inlay_tensor_release); NULL on failure.
  * Errors: INVALID_ARGUMENT (rank, dims or dtype unfit), RESOURCE_EXHAUSTED. */
@@ -338,6 +343,71 @@ INLAY_API inlay_status inlay_search_texts_with(inlay_model *model, const char *s
 INLAY_API inlay_status inlay_search_vectors_with(inlay_model *model, const char *signature, const float *vectors,
                                                  size_t n, size_t dim, const inlay_search_options *options,
                                                  inlay_hits **out, inlay_error *error);
+
+/* ---- search without a model */
+
+typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;
+
+/* Stored vectors that can be searched: matrices [rows, dim] whose rows are numbered through. */
+typedef struct inlay_vectors inlay_vectors;
+
+typedef struct inlay_vectors_options {
+    size_t size;         /* sizeof, set by inlay_vectors_options_init */
+    inlay_metric metric; /* default INLAY_COSINE */
+    bool index; /* make an index, as inlay_index does: a byte a number more, the same answers several times faster */
+    const char *index_folder; /* where it is kept, a file a matrix; one that was made from the very same numbers is used
+                                 as it is. NULL: in memory */
+    bool copy;                /* files: read into memory instead of mapping them */
+    bool as_listed;           /* files: in the order given, not in natural order */
+    int64_t dim;              /* files: of raw float32; 0: not given */
+    inlay_dtype dtype;        /* files: of those that cannot say it (bfloat16); INLAY_INVALID_DTYPE: not given */
+    inlay_progress_fn progress; /* may be NULL */
+    void *progress_user;
+} inlay_vectors_options;
+INLAY_API void inlay_vectors_options_init(inlay_vectors_options *options);
+
+/* Opens the matrices MATRICES [n], each [rows, dim] of float32, float64, float16, bfloat16 or int8; they are retained,
+ * not copied (inlay_tensor_wrap makes one of the caller's memory). Unless the metric is INLAY_DOT and there is no
+ * index, they are read once. Rows that are not finite never win. OPTIONS may be NULL. *out is the caller's
+ * (inlay_vectors_close); NULL on failure. Errors: INVALID_ARGUMENT (a shape or dtype, named), RESOURCE_EXHAUSTED,
+ * CANCELLED, what writing index files meets. */
+INLAY_API inlay_status inlay_vectors_open(inlay_tensor *const *matrices, size_t n, const inlay_vectors_options *options,
+                                          inlay_vectors **out, inlay_error *error);
+
+/* The same for one matrix ROWS [n_rows, dim] in C order at any alignment, which stays the caller's and must remain
+ * unchanged until inlay_vectors_close. */
+INLAY_API inlay_status inlay_vectors_open_rows(inlay_dtype dtype, const void *rows, int64_t n_rows, int64_t dim,
+                                               const inlay_vectors_options *options, inlay_vectors **out,
+                                               inlay_error *error);
+
+/* The same for files and folders as inlay_fuse takes them, but for tensors of checkpoints. They are mapped where they
+ * hold rows as they are, else converted in memory. Errors besides: NOT_FOUND, DATA_LOSS, UNIMPLEMENTED. */
+INLAY_API inlay_status inlay_vectors_open_files(const char *const *files, size_t n,
+                                                const inlay_vectors_options *options, inlay_vectors **out,
+                                                inlay_error *error);
+INLAY_API void inlay_vectors_close(inlay_vectors *vectors); /* no search may be under way; NULL is fine */
+
+INLAY_API int64_t inlay_vectors_rows(const inlay_vectors *vectors);
+INLAY_API int64_t inlay_vectors_dim(const inlay_vectors *vectors);
+
+/* For each of QUERIES [n, dim] the best K rows, best first: their numbers to ROWS [n, k], scores to SCORES [n, k],
+ * which are the caller's. The scores are those of a fused model with the same rows, bit for bit, with an index or
+ * without. Rows that score minus infinity are not answered; behind a query's last hit stand row -1 and minus infinity.
+ * May be called from many threads at once. Errors: INVALID_ARGUMENT (another dimension, a query that is not finite),
+ * RESOURCE_EXHAUSTED. */
+INLAY_API inlay_status inlay_vectors_search(const inlay_vectors *vectors, const float *queries, size_t n, size_t dim,
+                                            int64_t k, int64_t *rows, float *scores, inlay_error *error);
+
+/* The same within OPTIONS, of which k must be given. INVALID_ARGUMENT besides: as inlay_search_with; options->all. */
+INLAY_API inlay_status inlay_vectors_search_with(const inlay_vectors *vectors, const float *queries, size_t n,
+                                                 size_t dim, const inlay_search_options *options, int64_t *rows,
+                                                 float *scores, inlay_error *error);
+
+/* For each query all rows within OPTIONS, whatever k and `all` say; behind a query's last hit stand row 0 and minus
+ * infinity. *out is the caller's (inlay_hits_release); NULL on failure. RESOURCE_EXHAUSTED: more than options->most. */
+INLAY_API inlay_status inlay_vectors_search_all(const inlay_vectors *vectors, const float *queries, size_t n,
+                                                size_t dim, const inlay_search_options *options, inlay_hits **out,
+                                                inlay_error *error);
 
 /* ---- stored tensors */
 
@@ -531,8 +601,6 @@ INLAY_API inlay_status inlay_bundle_salvage(const inlay_salvage_options *options
                                             inlay_error *error);
 
 /* ---- fuse */
-
-typedef enum inlay_metric { INLAY_COSINE = 0, INLAY_DOT = 1, INLAY_L2 = 2 } inlay_metric;
 
 /* How the stored vectors get into the model: by reference where the file system can, or as bytes of its own. */
 typedef enum inlay_link {

@@ -1,17 +1,9 @@
-#include "model/model.h"
-
+#include "api/hits.h"
 #include "base/alloc.h"
+#include "model/model.h"
 #include "op/search_request.h"
 
 #include <math.h>
-
-/* What a caller of inlay_search holds: the answer and the tensors it points into. */
-typedef struct hits {
-    inlay_hits shown; /* first: what is given out */
-    tensor *scores, *indices, *payload;
-    inlay_string *labels;
-    int64_t *counts;
-} hits;
 
 static bool has_output(const inlay_signature *s, const char *key) {
     for (size_t i = 0; i < s->n_outputs; i++)
@@ -41,7 +33,7 @@ static inlay_status count_hits(hits *h, inlay_error *err) {
     return INLAY_OK;
 }
 
-static inlay_status fill(hits *h, inlay_error *err) {
+inlay_status hits_fill(hits *h, inlay_error *err) {
     char text[SHAPE_TEXT];
     if (h->scores->type != INLAY_FLOAT32 || h->indices->type != INLAY_INT64 || h->scores->dims.rank != 2 ||
         !shape_equal(&h->scores->dims, &h->indices->dims))
@@ -104,7 +96,7 @@ static inlay_status ask(inlay_model *handle, const char *signature, const inlay_
     h->scores = outputs[0].tensor;
     h->indices = outputs[1].tensor;
     h->payload = outputs[2].tensor;
-    TRY_TO(failed, fill(h, error));
+    TRY_TO(failed, hits_fill(h, error));
     if (request && request->answered != 1)
         TRY_TO(failed, fail(error, INLAY_UNIMPLEMENTED,
                             "signature %s cannot be asked within limits: Inlay does not recognise its search", s->key));
@@ -130,18 +122,10 @@ void inlay_search_options_init(inlay_search_options *options) {
     *options = (inlay_search_options){.size = sizeof *options, .k = -1, .min_score = -INFINITY, .most = 1000000};
 }
 
-/* OPTIONS as this version of the library knows them. */
-static inlay_search_options complete(const inlay_search_options *options) {
-    inlay_search_options own;
-    inlay_search_options_init(&own);
-    memcpy(&own, options, options->size < sizeof own ? options->size : sizeof own);
-    return own;
-}
-
 inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
                                size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
                                inlay_error *error) {
-    inlay_search_options own = complete(options);
+    inlay_search_options own = search_request_options(options);
     return ask(model, signature, inputs, n_inputs, own.k, &(search_request){.options = &own}, out, error);
 }
 
@@ -218,7 +202,7 @@ inlay_status inlay_search_texts(inlay_model *model, const char *signature, const
 
 inlay_status inlay_search_texts_with(inlay_model *model, const char *signature, const char *const *texts, size_t n,
                                      const inlay_search_options *options, inlay_hits **out, inlay_error *error) {
-    inlay_search_options own = complete(options);
+    inlay_search_options own = search_request_options(options);
     return ask_texts(model, signature, texts, n, own.k, &(search_request){.options = &own}, out, error);
 }
 
@@ -230,6 +214,6 @@ inlay_status inlay_search_vectors(inlay_model *model, const char *signature, con
 inlay_status inlay_search_vectors_with(inlay_model *model, const char *signature, const float *vectors, size_t n,
                                        size_t dim, const inlay_search_options *options, inlay_hits **out,
                                        inlay_error *error) {
-    inlay_search_options own = complete(options);
+    inlay_search_options own = search_request_options(options);
     return ask_vectors(model, signature, vectors, n, dim, own.k, &(search_request){.options = &own}, out, error);
 }

@@ -102,21 +102,12 @@ static inlay_status answer(op_call *c, const search_view *view, int64_t k, const
                               tensor_i64(indices), err);
 }
 
-/* Answers of all queries side by side, the shorter ones padded as search_topk_within pads. */
 static inlay_status give_lists(op_call *c, const search_list *lists, int64_t n, inlay_error *err) {
     tensor *scores, *indices;
-    int64_t width = 0;
-    for (int64_t q = 0; q < n; q++) width = lists[q].count > width ? lists[q].count : width;
-    shape dims = shape_matrix(n, width);
+    shape dims = shape_matrix(n, search_lists_width(lists, (size_t)n));
     TRY(op_output(c, 0, &dims, &scores, err));
     TRY(op_output(c, 1, &dims, &indices, err));
-    float *score = tensor_f32(scores);
-    int64_t *row = tensor_i64(indices);
-    for (int64_t q = 0; q < n; q++)
-        for (int64_t i = 0; i < width; i++) {
-            *score++ = i < lists[q].count ? lists[q].scores[i] : -INFINITY;
-            *row++ = i < lists[q].count ? lists[q].rows[i] : 0;
-        }
+    search_lists_pad(lists, (size_t)n, dims.dims[1], tensor_f32(scores), tensor_i64(indices));
     return INLAY_OK;
 }
 

@@ -35,20 +35,20 @@ static void build_segment(void *ctx, size_t index, int worker) {
     uint8_t *out = b->segments + index * b->at.segment_bytes, *codes = out + INDEX_HEADS;
     size_t blocks = index_segment_blocks(&b->at, segment), size = (size_t)index_segment_size(&b->at, segment);
     double *scratch = b->scratch + (size_t)worker * b->rows.dim * QUANT_ROWS;
+    size_t first_row = (size_t)segment * INDEX_SEGMENT_ROWS;
+    if (b->progress && !progress_add(b->progress, min_size(blocks * QUANT_ROWS, b->rows.count - first_row))) return;
     memset(out, 0, INDEX_HEADS);
     for (size_t i = 0; i < blocks; i++) {
-        size_t first = (size_t)segment * INDEX_SEGMENT_ROWS + i * QUANT_ROWS;
-        quant_head head = quant_encode(&b->rows, b->type, b->transposed, first, scratch, codes + i * b->at.block_bytes);
+        quant_head head = quant_encode(&b->rows, b->type, b->transposed, first_row + i * QUANT_ROWS, scratch,
+                                       codes + i * b->at.block_bytes);
         put_head(out, i, &head);
     }
     b->sums[segment] = crc32c_mask(crc32c(0, out, size));
-    if (b->progress)
-        progress_add(b->progress, min_size(blocks * QUANT_ROWS, b->rows.count - (size_t)segment * INDEX_SEGMENT_ROWS));
 }
 
-static inlay_status write_head(const build *b, search_metric metric, dtype type, const search_tie *tie,
-                               file_writer *out, inlay_error *err) {
-    uint8_t head[INDEX_HEAD] = {0};
+/* What stands before the segments, to HEAD [at.body]. */
+static void fill_head(const build *b, search_metric metric, dtype type, const search_tie *tie, uint8_t *head) {
+    memset(head, 0, (size_t)b->at.body);
     memcpy(head, INDEX_MAGIC, 8);
     store_u32(head + INDEX_AT_VERSION, INDEX_VERSION);
     store_u32(head + INDEX_AT_METRIC, metric);
@@ -62,12 +62,9 @@ static inlay_status write_head(const build *b, search_metric metric, dtype type,
     store_u64(head + INDEX_AT_SIDE_SIZE, tie->side_size);
     store_u32(head + INDEX_AT_ROWS_CRC, tie->rows_crc);
     store_u32(head + INDEX_AT_SIDE_CRC, tie->side_crc);
-    uint32_t crc = crc32c(crc32c(0, head, INDEX_AT_CRC), tie->key.data, tie->key.size);
+    if (tie->key.size) memcpy(head + INDEX_HEAD, tie->key.data, tie->key.size);
+    uint32_t crc = crc32c(crc32c(0, head, INDEX_AT_CRC), head + INDEX_HEAD, tie->key.size);
     store_u32(head + INDEX_AT_CRC, crc32c_mask(crc));
-    static const uint8_t zeros[INDEX_ALIGN] = {0};
-    TRY(file_append(out, head, sizeof head, err));
-    TRY(file_append(out, tie->key.data, tie->key.size, err));
-    return file_append(out, zeros, (size_t)(b->at.body - INDEX_HEAD - tie->key.size), err);
 }
 
 static inlay_status write_segments(build *b, file_writer *out, inlay_error *err) {
@@ -83,29 +80,51 @@ static inlay_status write_segments(build *b, file_writer *out, inlay_error *err)
     return file_append(out, b->sums, (size_t)b->at.segments * sizeof *b->sums, err);
 }
 
-inlay_status search_index_build(const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
-                                file_writer *out, struct progress *progress, inlay_error *err) {
+static inlay_status begin(build *b, const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
+                          struct progress *progress, inlay_error *err) {
     uint64_t size;
+    *b = (build){.progress = progress};
     if (!search_can(chunk->type))
         return fail(err, INLAY_INVALID_ARGUMENT, "cannot search rows of dtype %s", dtype_name(chunk->type));
     TRY(search_index_size(chunk->count, dim, tie->key.size, &size, err));
-    build b = {.rows = search_scan_rows(chunk, (size_t)dim, metric),
-               .type = search_scan_type(chunk->type),
-               .transposed = chunk->transposed,
-               .progress = progress};
+    b->rows = search_scan_rows(chunk, (size_t)dim, metric);
+    b->type = search_scan_type(chunk->type);
+    b->transposed = chunk->transposed;
+    index_layout_of((uint64_t)chunk->count, (uint64_t)dim, tie->key.size, &b->at);
+    b->scratch = mem_array((size_t)pool_threads() * QUANT_ROWS * sizeof(double), (size_t)dim + 1);
+    return b->scratch ? INLAY_OK : fail_memory(err);
+}
+
+inlay_status search_index_build(const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
+                                file_writer *out, struct progress *progress, inlay_error *err) {
+    build b;
     inlay_status status;
-    index_layout_of((uint64_t)chunk->count, (uint64_t)dim, tie->key.size, &b.at);
+    TRY(begin(&b, chunk, dim, metric, tie, progress, err));
     b.wave = min_size(4 * (size_t)pool_threads(), max_size(WAVE_BYTES / b.at.segment_bytes, 1));
     b.wave = min_size(b.wave, max_size((size_t)b.at.segments, 1));
     b.segments = mem_array(b.wave, (size_t)b.at.segment_bytes);
-    b.scratch = mem_array((size_t)pool_threads() * QUANT_ROWS * sizeof(double), (size_t)dim + 1);
     b.sums = mem_array((size_t)b.at.segments + 1, sizeof *b.sums);
-    if (!b.segments || !b.scratch || !b.sums) TRY_TO(done, fail_memory(err));
-    TRY_TO(done, write_head(&b, metric, chunk->type, tie, out, err));
+    uint8_t *head = mem_alloc((size_t)b.at.body);
+    if (!b.segments || !b.sums || !head) TRY_TO(done, fail_memory(err));
+    fill_head(&b, metric, chunk->type, tie, head);
+    TRY_TO(done, file_append(out, head, (size_t)b.at.body, err));
     TRY_TO(done, write_segments(&b, out, err));
 done:
+    mem_free(head);
     mem_free(b.segments);
     mem_free(b.scratch);
     mem_free(b.sums);
     return status;
+}
+
+inlay_status search_index_fill(const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
+                               uint8_t *out, struct progress *progress, inlay_error *err) {
+    build b;
+    TRY(begin(&b, chunk, dim, metric, tie, progress, err));
+    fill_head(&b, metric, chunk->type, tie, out);
+    b.segments = out + b.at.body;
+    b.sums = (uint32_t *)(void *)(out + b.at.checksums);
+    pool_run((size_t)b.at.segments, build_segment, &b);
+    mem_free(b.scratch);
+    return progress ? progress_check(progress, err) : INLAY_OK;
 }

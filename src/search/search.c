@@ -38,6 +38,7 @@ static bool scan_type_of(dtype t, scan_type *out) {
     case INLAY_FLOAT64: *out = SCAN_F64; return true;
     case INLAY_FLOAT16: *out = SCAN_F16; return true;
     case INLAY_BFLOAT16: *out = SCAN_BF16; return true;
+    case INLAY_INT8: *out = SCAN_I8; return true;
     default: return false;
     }
 }

@@ -26,7 +26,7 @@ typedef struct search_chunk {
     const void *side;  /* float32 [rows]; may be NULL for dot, is for apart */
     int64_t count;     /* rows */
     int64_t first_row; /* global number of the first one */
-    dtype type;        /* float32, float64, float16, bfloat16 */
+    dtype type;        /* float32, float64, float16, bfloat16, int8 */
     bool transposed;
     const search_index *index; /* of these very rows and sides, or NULL: makes the search faster, never different */
 } search_chunk;
@@ -76,5 +76,9 @@ typedef struct search_list {
 inlay_status search_all(const search_view *view, const float *queries, int64_t n, const search_limits *limits,
                         int64_t most, search_list *lists, inlay_error *err);
 void search_lists_free(search_list *lists, size_t n);
+
+/* Answers side by side, SCORES and ROWS [n, width], the shorter ones padded as search_topk_within pads. */
+int64_t search_lists_width(const search_list *lists, size_t n);
+void search_lists_pad(const search_list *lists, size_t n, int64_t width, float *scores, int64_t *rows);
 
 #endif

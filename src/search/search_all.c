@@ -97,3 +97,17 @@ void search_lists_free(search_list *lists, size_t n) {
         mem_free(lists[i].rows);
     }
 }
+
+int64_t search_lists_width(const search_list *lists, size_t n) {
+    int64_t width = 0;
+    for (size_t q = 0; q < n; q++) width = lists[q].count > width ? lists[q].count : width;
+    return width;
+}
+
+void search_lists_pad(const search_list *lists, size_t n, int64_t width, float *scores, int64_t *rows) {
+    for (size_t q = 0; q < n; q++)
+        for (int64_t i = 0; i < width; i++) {
+            *scores++ = i < lists[q].count ? lists[q].scores[i] : -INFINITY;
+            *rows++ = i < lists[q].count ? lists[q].rows[i] : 0;
+        }
+}

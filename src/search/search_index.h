@@ -34,6 +34,10 @@ inlay_status search_index_size(int64_t rows, int64_t dim, size_t key_size, uint6
 inlay_status search_index_build(const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
                                 file_writer *out, struct progress *progress, inlay_error *err);
 
+/* The same to OUT, memory of search_index_size bytes at a multiple of 64. */
+inlay_status search_index_fill(const search_chunk *chunk, int64_t dim, search_metric metric, const search_tie *tie,
+                               uint8_t *out, struct progress *progress, inlay_error *err);
+
 /* Opens an index that lies in FILE, at a multiple of 4 bytes (64 is faster), called NAME in errors. Only its head is
  * checked. *out is the caller's (search_index_close) and looks at FILE and NAME as long as it lives. Errors: DATA_LOSS
  * (damaged or cut), UNIMPLEMENTED (of a later version), INVALID_ARGUMENT (not aligned). */

@@ -54,6 +54,10 @@ const char *inlay_dtype_name(inlay_dtype t) {
     return dtype_name(t);
 }
 
+size_t inlay_dtype_size(inlay_dtype t) {
+    return dtype_size(t);
+}
+
 bool dtype_is_float(dtype t) {
     return t == INLAY_FLOAT32 || t == INLAY_FLOAT64 || t == INLAY_FLOAT16 || t == INLAY_BFLOAT16 ||
            (t >= INLAY_FLOAT8_E5M2 && t <= INLAY_FLOAT8_E5M2FNUZ);

@@ -77,6 +77,18 @@ def test_own_memory_and_fuse_shards(examples, shards, tmp_path):
     assert lines[4:] == ["the vectors are the program's again"]
 
 
+def test_search_vectors(examples, shards, tmp_path):
+    rows = np.concatenate([np.load(p) for p in sorted(shards.iterdir())])
+    np.save(tmp_path / "queries.npy", rows[[4, 1]])
+    lines = run(examples / "search_vectors", tmp_path / "queries.npy", *sorted(shards.iterdir())).splitlines()
+    unit = rows / np.linalg.norm(rows, axis=1)[:, None]
+    best = np.argsort(-(unit[[4, 1]] @ unit.T), axis=1, kind="stable")[:, :3]
+    assert [int(line.split("row ")[1].split(",")[0]) for line in lines] == best.ravel().tolist()
+    done = subprocess.run([examples / "search_vectors", tmp_path / "queries.npy", "absent.npy"], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 1 and "absent.npy" in done.stderr
+
+
 def test_run_signature(examples, inlay, shards, tmp_path):
     inlay.ok("fuse", "--embeddings", shards, "-o", tmp_path / "model")
     out = run(examples / "run_signature", "model", "search", "query=query.npy", cwd=tmp_path)

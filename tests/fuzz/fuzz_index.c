@@ -29,10 +29,9 @@ static uint8_t *make_rows(const search_index_info *about, uint8_t how, float *si
         double value = (double)((i * 7 + how) % 11) - 5;
         float single = (float)value;
         uint16_t half = about->type == INLAY_FLOAT16 ? f32_to_f16(single) : f32_to_bf16(single);
-        if (size == 8)
-            memcpy(rows + 8 * i, &value, 8);
-        else
-            memcpy(rows + size * i, size == 4 ? (void *)&single : (void *)&half, size);
+        int8_t small = (int8_t)value;
+        const void *of[] = {[1] = &small, [2] = &half, [4] = &single, [8] = &value};
+        memcpy(rows + size * i, of[size], size);
     }
     for (int64_t i = 0; i < about->rows; i++)
         sides[i] = (how & 1) && i % 50 == 0 ? NAN : (how & 2) && i % 70 == 0 ? INFINITY : (float)(i % 9) / 8;

@@ -8,7 +8,7 @@ import shutil
 import struct
 
 CORPUS = pathlib.Path(__file__).parent / "corpus" / "index"
-DTYPES = {"f32": 1, "f64": 2, "bf16": 14, "f16": 19}
+DTYPES = {"f32": 1, "f64": 2, "i8": 6, "bf16": 14, "f16": 19}
 
 
 def index(metric, rows, dim, dtype, flags, heads, codes):
@@ -48,6 +48,7 @@ def seeds():
     dim = 2
     out["columns"] = b"\3" + index(2, 40, 2, "f64", 3, usual, code)
     out["segments"] = b"\1" + index(0, 2200, 1, "bf16", 2, hostile, lambda: 128)
+    out["bytes"] = b"\2" + index(0, 70, 2, "i8", 2, usual, code)
     out["unsealed"] = b"\x80" + out["usual-1"][1:]
     return out
 

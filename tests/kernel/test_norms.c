@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const unsigned levels[] = {CPU_AVX2, CPU_AVX2 | CPU_AVX512};
-static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT16, INLAY_BFLOAT16};
+static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8};
 
 /* Elements of one magnitude are what rounding in one direction adds up for; others are of any. */
 static void fill(uint8_t *p, dtype t, size_t n, bool even) {
@@ -20,7 +20,9 @@ static void fill(uint8_t *p, dtype t, size_t n, bool even) {
         float v = even ? 0.7f : (float)((int64_t)(next_random() >> 40) - (1 << 23)) / (1 << 20);
         if (next_random() & 1) v = -v;
         uint16_t half = t == INLAY_FLOAT16 ? f32_to_f16(v) : f32_to_bf16(v);
-        if (t == INLAY_FLOAT32)
+        if (t == INLAY_INT8)
+            p[i] = even ? (uint8_t)-128 : (uint8_t)next_random();
+        else if (t == INLAY_FLOAT32)
             memcpy(p + 4 * i, &v, 4);
         else
             memcpy(p + 2 * i, &half, 2);
@@ -28,7 +30,10 @@ static void fill(uint8_t *p, dtype t, size_t n, bool even) {
 }
 
 static void sum(const norms_kernels *k, dtype t, float *out, const void *rows, size_t n, size_t dim) {
-    (t == INLAY_FLOAT32 ? k->rows_f32 : t == INLAY_FLOAT16 ? k->rows_f16 : k->rows_bf16)(out, rows, n, dim);
+    (t == INLAY_FLOAT32   ? k->rows_f32
+     : t == INLAY_FLOAT16 ? k->rows_f16
+     : t == INLAY_INT8    ? k->rows_i8
+                          : k->rows_bf16)(out, rows, n, dim);
 }
 
 enum { ROWS = 3 };

@@ -194,6 +194,10 @@ static void limits_agree(void **state) {
 static void store(uint8_t *p, scan_type type, double value) {
     float f = (float)value;
     uint16_t half = type == SCAN_F16 ? f32_to_f16(f) : f32_to_bf16(f);
+    if (type == SCAN_I8) {
+        *p = (uint8_t)(int8_t)fmax(-128, fmin(127, value * 25));
+        return;
+    }
     memcpy(p, type == SCAN_F64 ? (void *)&value : type == SCAN_F32 ? (void *)&f : (void *)&half, scan_type_size(type));
 }
 static double fetch(const uint8_t *p, scan_type type) {
@@ -201,6 +205,7 @@ static double fetch(const uint8_t *p, scan_type type) {
     switch (type) {
     case SCAN_F32: return (double)load_f32(p);
     case SCAN_F64: memcpy(&value, p, 8); return value;
+    case SCAN_I8: return (int8_t)*p;
     case SCAN_F16: return (double)f16_to_f32(load_u16(p));
     default: return (double)bf16_to_f32(load_u16(p));
     }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const char *const type_names[SCAN_TYPES] = {"f32", "f64", "f16", "bf16"};
+static const char *const type_names[SCAN_TYPES] = {"f32", "f64", "f16", "bf16", "i8"};
 
 enum { MAX_LEVELS = 4 };
 static scan_kernels levels[MAX_LEVELS]; /* portable first */
@@ -32,7 +32,14 @@ static void find_levels(void) {
 static void store(uint8_t *p, scan_type type, double value) {
     float f = (float)value;
     uint16_t half = type == SCAN_F16 ? f32_to_f16(f) : f32_to_bf16(f);
-    memcpy(p, type == SCAN_F64 ? (void *)&value : type == SCAN_F32 ? (void *)&f : (void *)&half, scan_type_size(type));
+    if (type == SCAN_I8)
+        *p = (uint8_t)(int8_t)(isfinite(value) ? value * 10 : 127);
+    else
+        memcpy(p,
+               type == SCAN_F64   ? (void *)&value
+               : type == SCAN_F32 ? (void *)&f
+                                  : (void *)&half,
+               scan_type_size(type));
 }
 
 /* A block of rows at an odd place, and queries for it. Memory ends where the data ends, so that a sanitizer sees a read
@@ -160,7 +167,8 @@ static double slack_of(const block *b, size_t q, int64_t number) {
     double sum = 0;
     for (size_t j = 0; j < r->dim; j++) {
         const uint8_t *p = r->data + (b->transposed ? j * r->stride + row * size : row * r->stride + j * size);
-        double x = b->type == SCAN_F32   ? load_f32(p)
+        double x = b->type == SCAN_I8    ? (double)(int8_t)*p
+                   : b->type == SCAN_F32 ? load_f32(p)
                    : b->type == SCAN_F16 ? f16_to_f32(load_u16(p))
                                          : bf16_to_f32(load_u16(p));
         if (b->type == SCAN_F64) memcpy(&x, p, sizeof x);

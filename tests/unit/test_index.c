@@ -71,6 +71,7 @@ static double store(uint8_t *p, dtype type, double value) {
     switch (type) {
     case INLAY_FLOAT64: memcpy(p, &value, 8); return value;
     case INLAY_FLOAT32: memcpy(p, &f, 4); return (double)f;
+    case INLAY_INT8: *p = (uint8_t)(int8_t)fmax(-128, fmin(127, rint(value * 20))); return (int8_t)*p;
     default: memcpy(p, &half, 2); return (double)(type == INLAY_FLOAT16 ? f16_to_f32(half) : bf16_to_f32(half));
     }
 }
@@ -236,7 +237,7 @@ static void check_plan(const plan *p, int64_t n, int64_t k) {
 
 /* ---- the tests */
 
-static const dtype row_types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16};
+static const dtype row_types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8};
 
 static plan random_plan(int rows) {
     plan p = {.metric = (search_metric)below(3),
@@ -246,11 +247,11 @@ static plan random_plan(int rows) {
               .dead = below(3) ? 0 : 1 + below(20),
               .odd_sides = below(4) ? 0 : 2};
     p.no_side = p.metric == SEARCH_DOT && below(2);
-    dtype type = row_types[below(4)];
+    dtype type = row_types[below(5)];
     bool mixed = below(3) == 0, columns = below(4) == 0;
     for (size_t c = 0; c < p.n_chunks; c++) {
         p.counts[c] = below(6) ? below(rows) : 0;
-        p.types[c] = mixed ? row_types[below(4)] : type;
+        p.types[c] = mixed ? row_types[below(5)] : type;
         p.transposed[c] = columns && below(2);
         p.indexed[c] = below(5) > 0;
     }
@@ -309,7 +310,7 @@ static void rounding_alone_decides(void **state) {
 static void wide_rows_are_answered_alike(void **state) {
     (void)state;
     seed = 0xa4093822299f31d0;
-    for (int type = 0; type < 4; type++) {
+    for (int type = 0; type < 5; type++) {
         plan p = {.metric = (search_metric)(type % 3),
                   .dim = 8191 + type,
                   .n_chunks = 1,

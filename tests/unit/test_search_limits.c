@@ -34,6 +34,7 @@ static double store(uint8_t *p, dtype type, double value) {
     switch (type) {
     case INLAY_FLOAT64: memcpy(p, &value, 8); return value;
     case INLAY_FLOAT32: memcpy(p, &f, 4); return (double)f;
+    case INLAY_INT8: *p = (uint8_t)(int8_t)fmax(-128, fmin(127, rint(value * 20))); return (int8_t)*p;
     default: memcpy(p, &half, 2); return (double)(type == INLAY_FLOAT16 ? f16_to_f32(half) : bf16_to_f32(half));
     }
 }
@@ -78,16 +79,16 @@ static void add_index(world *w, size_t c, search_metric metric, int64_t dim) {
 }
 
 static void make_world(world *w) {
-    static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16};
+    static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8};
     *w = (world){0};
     search_metric metric = (search_metric)below(3);
     int64_t dim = below(3) ? 1 + below(12) : 1 + below(100);
     bool whole = below(2), rough = below(4) == 0, mixed = below(3) == 0;
     size_t n = (size_t)(1 + below(MAX_CHUNKS));
-    dtype type = types[below(4)];
+    dtype type = types[below(5)];
     for (size_t c = 0; c < n; c++) {
         search_chunk chunk = {
-            .count = below(8) ? below(3000) : 0, .type = mixed ? types[below(4)] : type, .transposed = below(6) == 0};
+            .count = below(8) ? below(3000) : 0, .type = mixed ? types[below(5)] : type, .transposed = below(6) == 0};
         make_chunk(w, c, chunk, metric, dim, whole, rough);
         if (below(4)) add_index(w, c, metric, dim);
     }

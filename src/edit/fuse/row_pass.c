@@ -140,6 +140,7 @@ static void sum_rows(const row_pass *p, float *out, const uint8_t *rows, size_t 
     case INLAY_FLOAT32: p->kernels.rows_f32(out, rows, n, dim); return;
     case INLAY_FLOAT16: p->kernels.rows_f16(out, rows, n, dim); return;
     case INLAY_BFLOAT16: p->kernels.rows_bf16(out, rows, n, dim); return;
+    case INLAY_INT8: p->kernels.rows_i8(out, rows, n, dim); return;
     default:
         for (size_t i = 0; i < n; i++) {
             bool finite;

@@ -23,6 +23,7 @@ static double element(const uint8_t *p, dtype type) {
     switch (type) {
     case INLAY_FLOAT16: return f16_to_f32(load_u16(p));
     case INLAY_BFLOAT16: return bf16_to_f32(load_u16(p));
+    case INLAY_INT8: return (int8_t)*p;
     case INLAY_FLOAT64: memcpy(&wide, p, sizeof wide); return wide;
     default: return load_f32(p);
     }

@@ -11,6 +11,7 @@ typedef struct norms_kernels {
     void (*rows_f32)(float *out, const void *rows, size_t n, size_t dim);
     void (*rows_f16)(float *out, const void *rows, size_t n, size_t dim);
     void (*rows_bf16)(float *out, const void *rows, size_t n, size_t dim);
+    void (*rows_i8)(float *out, const void *rows, size_t n, size_t dim); /* rounded once */
     /* Adds the squares of N consecutive float32 to OUT [n]: one row of a transposed matrix. */
     void (*add_squares_f32)(float *out, const void *values, size_t n);
     /* Each of N values becomes 1/√value, made in float64 and rounded once: the same at every level. */

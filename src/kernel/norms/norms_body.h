@@ -189,6 +189,20 @@ DEFINE_NARROW_ROWS(narrow_bf16, uint16_t, widen_bf16_at)
 DEFINE_HALF_ROWS(rows_f16, narrow_f16, widen_f16)
 DEFINE_HALF_ROWS(rows_bf16, narrow_bf16, widen_bf16)
 
+static void LEVEL(rows_i8)(float *out, const void *rows, size_t n, size_t dim) {
+    enum { BLOCK = 1 << 16 }; /* squares that fit in 32 bits */
+    const int8_t *row = rows;
+    for (size_t r = 0; r < n; r++, row += dim) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < dim; i += BLOCK) {
+            uint32_t part = 0;
+            for (size_t j = i; j < min_size(i + BLOCK, dim); j++) part += (uint32_t)(row[j] * row[j]);
+            sum += part;
+        }
+        out[r] = (float)sum;
+    }
+}
+
 static void LEVEL(add_squares_f32)(float *out, const void *values, size_t n) {
     const uint8_t *p = values;
     for (size_t i = 0; i < n; i++) {
@@ -205,6 +219,7 @@ static void LEVEL(fill)(norms_kernels *k) {
     k->rows_f32 = LEVEL(rows_f32);
     k->rows_f16 = LEVEL(rows_f16);
     k->rows_bf16 = LEVEL(rows_bf16);
+    k->rows_i8 = LEVEL(rows_i8);
     k->add_squares_f32 = LEVEL(add_squares_f32);
     k->inverse_roots = LEVEL(inverse_roots);
 }

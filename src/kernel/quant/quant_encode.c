@@ -20,10 +20,11 @@ LOAD(f32, 4)
 LOAD(f64, 8)
 LOAD(f16, 2)
 LOAD(bf16, 2)
+LOAD(i8, 1)
 
 static void load(const scan_rows *r, scan_type type, bool transposed, size_t first, size_t count, double *y) {
     static void (*const loads[SCAN_TYPES])(const uint8_t *, size_t, size_t, bool, size_t,
-                                           double *) = {rows_f32, rows_f64, rows_f16, rows_bf16};
+                                           double *) = {rows_f32, rows_f64, rows_f16, rows_bf16, rows_i8};
     const uint8_t *p = r->data + first * (transposed ? scan_type_size(type) : r->stride);
     if (count < QUANT_ROWS) memset(y, 0, r->dim * sizeof(lanes));
     loads[type](p, count, r->dim, transposed, r->stride, y);

@@ -63,6 +63,7 @@ ROWS_AND_PACK(f32, 4, float)
 ROWS_AND_PACK(f64, 8, double)
 ROWS_AND_PACK(f16, 2, float)
 ROWS_AND_PACK(bf16, 2, float)
+ROWS_AND_PACK(i8, 1, float)
 
 #define TILE_KERNEL(NAME, SUM)                                                                                     \
     typedef SUM vector_##NAME __attribute__((vector_size(16), aligned(16)));                                       \
@@ -120,11 +121,12 @@ const scan_kernels scan_portable = {
     .few_queries = {4, 4},
     .panel_rows = {PANEL, PANEL},
     .tile_queries = {TILE, TILE},
-    .rows = {rows_f32, rows_f64, rows_f16, rows_bf16},
+    .rows = {rows_f32, rows_f64, rows_f16, rows_bf16, rows_i8},
     .pack = {{pack_rows_f32, pack_columns_f32},
              {pack_rows_f64, pack_columns_f64},
              {pack_rows_f16, pack_columns_f16},
-             {pack_rows_bf16, pack_columns_bf16}},
+             {pack_rows_bf16, pack_columns_bf16},
+             {pack_rows_i8, pack_columns_i8}},
     .tile = {tile_single, tile_double},
 };
 

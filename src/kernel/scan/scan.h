@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-typedef enum scan_type { SCAN_F32, SCAN_F64, SCAN_F16, SCAN_BF16, SCAN_TYPES } scan_type;
+typedef enum scan_type { SCAN_F32, SCAN_F64, SCAN_F16, SCAN_BF16, SCAN_I8, SCAN_TYPES } scan_type;
 
 /* What the sums and the panels are made of: double for SCAN_F64, float for the others. */
 typedef enum scan_class { SCAN_SINGLE, SCAN_DOUBLE, SCAN_CLASSES } scan_class;
@@ -23,7 +23,7 @@ static inline scan_class scan_class_of(scan_type type) {
     return type == SCAN_F64 ? SCAN_DOUBLE : SCAN_SINGLE;
 }
 static inline size_t scan_type_size(scan_type type) {
-    return type == SCAN_F64 ? 8 : type == SCAN_F32 ? 4 : 2;
+    return type == SCAN_F64 ? 8 : type == SCAN_F32 ? 4 : type == SCAN_I8 ? 1 : 2;
 }
 static inline size_t scan_class_size(scan_class class) {
     return class == SCAN_DOUBLE ? 8 : 4;

@@ -67,6 +67,9 @@ INLINE vs_t vs_load_f16(const uint8_t *p) {
 INLINE vs_t vs_load_bf16(const uint8_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)), 16));
 }
+INLINE vs_t vs_load_i8(const uint8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
 INLINE vs_tail vs_tail_of(size_t dim) {
     __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), first = _mm256_set1_epi32(7 - (int)(dim % 8));
     return (vs_tail){dim - 8, _mm256_castsi256_ps(_mm256_cmpgt_epi32(lane, first))};
@@ -82,6 +85,9 @@ INLINE vs_t vs_tail_f16(const uint8_t *p, vs_tail tail) {
 }
 INLINE vs_t vs_tail_bf16(const uint8_t *p, vs_tail tail) {
     return _mm256_and_ps(vs_load_bf16(p + 2 * tail.from), tail.mask);
+}
+INLINE vs_t vs_tail_i8(const uint8_t *p, vs_tail tail) {
+    return _mm256_and_ps(vs_load_i8(p + tail.from), tail.mask);
 }
 
 /* The same order for each of the eight: neighbours, then neighbours of those, then halves. */

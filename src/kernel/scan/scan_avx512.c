@@ -68,6 +68,12 @@ INLINE vs_t vs_load_f16(const uint8_t *p) {
 INLINE vs_t vs_load_bf16(const uint8_t *p) {
     return vs_of_bf16(_mm256_loadu_si256((const void *)p));
 }
+INLINE vs_t vs_of_i8(__m128i bytes) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
+INLINE vs_t vs_load_i8(const uint8_t *p) {
+    return vs_of_i8(_mm_loadu_si128((const void *)p));
+}
 INLINE vs_tail vs_tail_of(size_t dim) {
     return (vs_tail){dim / 16 * 16, (__mmask16)((1u << dim % 16) - 1)};
 }
@@ -82,6 +88,9 @@ INLINE vs_t vs_tail_f16(const uint8_t *p, vs_tail tail) {
 }
 INLINE vs_t vs_tail_bf16(const uint8_t *p, vs_tail tail) {
     return vs_of_bf16(_mm256_maskz_loadu_epi16(tail.mask, p + 2 * tail.from));
+}
+INLINE vs_t vs_tail_i8(const uint8_t *p, vs_tail tail) {
+    return vs_of_i8(_mm_maskz_loadu_epi8(tail.mask, p + tail.from));
 }
 
 /* The same order for each of the eight: halves, then neighbours, then neighbours of those, then quarters. */

@@ -18,7 +18,7 @@
 extern const scan_kernels scan_portable; /* scan.c */
 
 /* scan_type by the suffix of functions */
-enum { INDEX_f32 = SCAN_F32, INDEX_f64 = SCAN_F64, INDEX_f16 = SCAN_F16, INDEX_bf16 = SCAN_BF16 };
+enum { INDEX_f32 = SCAN_F32, INDEX_f64 = SCAN_F64, INDEX_f16 = SCAN_F16, INDEX_bf16 = SCAN_BF16, INDEX_i8 = SCAN_I8 };
 
 static inline float element_f32(const uint8_t *p) {
     return load_f32(p);
@@ -44,6 +44,10 @@ static inline float element_f16(const uint8_t *p) {
 }
 static inline float element_bf16(const uint8_t *p) {
     return float_of_bits((uint32_t)load_u16(p) << 16);
+}
+
+static inline float element_i8(const uint8_t *p) {
+    return (float)(int8_t)*p;
 }
 
 static inline float side_of(const scan_rows *r, size_t row) {

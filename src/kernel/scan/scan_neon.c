@@ -82,6 +82,9 @@ INLINE vs_t vs_load_f16(const uint8_t *p) {
 INLINE vs_t vs_load_bf16(const uint8_t *p) {
     return vreinterpretq_f32_u32(vshll_n_u16(load_halves(p), 16));
 }
+INLINE vs_t vs_load_i8(const uint8_t *p) {
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(load_u32(p)))))));
+}
 INLINE vs_t vs_and(vs_t a, vs_tail tail) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), tail.mask));
 }
@@ -100,6 +103,9 @@ INLINE vs_t vs_tail_f16(const uint8_t *p, vs_tail tail) {
 }
 INLINE vs_t vs_tail_bf16(const uint8_t *p, vs_tail tail) {
     return vs_and(vs_load_bf16(p + 2 * tail.from), tail);
+}
+INLINE vs_t vs_tail_i8(const uint8_t *p, vs_tail tail) {
+    return vs_and(vs_load_i8(p + tail.from), tail);
 }
 
 /* The same order for each of the eight: neighbours, then the two pairs. */
