@@ -283,6 +283,9 @@ typedef struct inlay_hits {
     const int64_t *ids;         /* NULL when the model has none */
     const int64_t *counts; /* [n_queries] hits of each query; what stands behind them scores minus infinity: rows that
                               cannot win, or none at all */
+    const float *vectors;  /* [n_queries, k, dim] the rows as they are stored, in float32; zeros behind the counts; NULL
+                              unless asked for */
+    size_t dim;            /* of vectors; 0 without them */
 } inlay_hits;
 
 /* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
@@ -315,13 +318,16 @@ typedef struct inlay_search_options {
     float min_score;      /* rows that score less are not answered; default minus infinity */
     bool all;             /* all rows within these limits, not the best k; hits->k is then the longest answer's */
     int64_t most;         /* with all: more of one query are an error; default a million */
+    bool vectors;         /* hits->vectors, which take as much memory as the run may have */
 } inlay_search_options;
 INLAY_API void inlay_search_options_init(inlay_search_options *options);
 
 /* As their namesakes, within OPTIONS, which hold for all queries of the call: the answer is what is left of the order
- * of all rows, bit for bit. Rows that score minus infinity are not answered. Errors besides: INVALID_ARGUMENT (a row
- * that the collection does not have, a bitmap of another size, a minimum that is NaN), RESOURCE_EXHAUSTED,
- * UNIMPLEMENTED (the signature's graph is no search that Inlay made, or the model was opened without `optimize`). */
+ * of all rows, bit for bit. Rows that score minus infinity are not answered. Of searches that people wrote themselves
+ * and that Inlay recognises, vectors can be asked for, limits cannot. Errors besides: INVALID_ARGUMENT (a row that the
+ * collection does not have, a bitmap of another size, a minimum that is NaN), RESOURCE_EXHAUSTED, UNIMPLEMENTED (limits
+ * and no search that Inlay made; vectors and no search that it recognises, or several, or indices that are not the rows
+ * it found; or the model was opened without `optimize`). */
 INLAY_API inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
                                          size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
                                          inlay_error *error);

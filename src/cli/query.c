@@ -15,7 +15,7 @@ typedef struct query_values {
     text_list texts;
     const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
-    bool json, all;
+    bool json, all, vectors;
 } query_values;
 
 #define AT(field) offsetof(query_values, field)
@@ -41,6 +41,8 @@ static const flag_spec flags[] = {
      "do not answer rows that score less (L2 scores are minus the squared distance)", AT(min_score), NULL, false},
     {"--all", NULL, FLAG_SWITCH, NULL,
      "answer all rows that reach --min-score; more than a million for one query are an error", AT(all), NULL, false},
+    {"--vectors", NULL, FLAG_SWITCH, NULL, "answer the rows' stored vectors as well, as float32", AT(vectors), NULL,
+     false},
     {"--signature", NULL, FLAG_TEXT, "KEY",
      "the search signature (default search); with --similar or --lookup the search's, or their own", AT(signature),
      NULL, false},
@@ -62,6 +64,7 @@ static const example examples[] = {
     {"inlay query model/ --text 'ice cream' --rows 0:5000 --exclude 17 --min-score 0.4",
      "of the first 5000 rows but row 17, the best that score 0.4 or more"},
     {"inlay query model/ --text 'ice cream' --min-score 0.8 --all", "every row that scores 0.8 or more"},
+    {"inlay query model/ --similar 17 --exclude 0:17 --vectors --json", "later rows like row 17, with their vectors"},
     {NULL, NULL},
 };
 
@@ -200,8 +203,9 @@ static int ask_all(const query_values *v, inlay_model *model, const inlay_search
     return code;
 }
 
-static bool limited(const query_values *v) {
-    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score;
+/* What inlay_search_options holds beside k. */
+static bool has_options(const query_values *v) {
+    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score || v->vectors;
 }
 
 static int fill_limits(const query_values *v, const row_set *only, const row_set *except, inlay_search_options *out) {
@@ -210,6 +214,7 @@ static int fill_limits(const query_values *v, const row_set *only, const row_set
     out->only = only->shown;
     out->except = except->shown;
     out->all = v->all;
+    out->vectors = v->vectors;
     if (!v->min_score) return EXIT_FINE;
     char *end;
     out->min_score = strtof(v->min_score, &end);
@@ -228,18 +233,19 @@ static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) + (v->texts.count > 0) + (v->similar != NULL) + (v->lookup != NULL) != 1)
         return usage("give one of --text, --inputs, --similar and --lookup; inlay query --help tells");
+    if (v->lookup && (has_options(v) || v->all))
+        return usage(
+            "--lookup gives the rows it names: --rows, --exclude, --min-score, --all and --vectors are for searches");
     if (v->all && (!v->min_score || v->k >= 0)) return usage("--all wants --min-score, and no --k");
     if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
         return usage("rows are named by a flag or by a file, not by both");
-    if ((v->similar || v->lookup) && limited(v))
-        return usage("--rows, --exclude and --min-score go with --text and --inputs");
     inlay_search_options limits;
     row_set only, except = {0};
     int code = read_row_set(v->rows, v->rows_file, &only);
     if (code == EXIT_FINE) code = read_row_set(v->exclude, v->exclude_file, &except);
     if (code == EXIT_FINE) code = fill_limits(v, &only, &except, &limits);
     inlay_model *model = code == EXIT_FINE ? open_model(v->model, v->tag_set, v->threads) : NULL;
-    if (model) code = ask_all(v, model, limited(v) ? &limits : NULL);
+    if (model) code = ask_all(v, model, has_options(v) ? &limits : NULL);
     if (code == EXIT_FINE && !model) code = EXIT_FAILED;
     inlay_model_close(model);
     free_row_set(&only);

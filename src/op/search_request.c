@@ -1,6 +1,7 @@
 #include "op/search_request.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 static inlay_status check_range(inlay_row_range r, int64_t rows, inlay_error *err) {
     if (r.begin < 0 || r.end < r.begin)
@@ -22,6 +23,32 @@ static inlay_status check_set(const inlay_row_set *set, int64_t rows, inlay_erro
 
 static bool says_something(const inlay_row_set *set) {
     return set->ranges || set->bitmap;
+}
+
+bool search_request_limits(const inlay_search_options *options) {
+    return says_something(&options->only) || says_something(&options->except) || options->min_score != -INFINITY ||
+           options->all;
+}
+
+inlay_status search_request_keep(search_request *r, const search_view *view, tensor *rows, mem_budget *budget,
+                                 inlay_error *err) {
+    if (!r->options->vectors) return INLAY_OK;
+    search_request_end(r); /* one of several searches in a graph, which its caller will refuse */
+    shape dims = shape_matrix(rows->count, view->dim);
+    TRY(tensor_new(INLAY_FLOAT32, &dims, budget, &r->vectors, err));
+    r->rows = tensor_retain(rows);
+    for (int64_t i = 0; i < rows->count; i++) {
+        int64_t row;
+        TRY(tensor_as_int(rows, i, "row", &row, err));
+        search_vector(view, row, tensor_f32(r->vectors) + i * view->dim);
+    }
+    return INLAY_OK;
+}
+
+void search_request_end(search_request *r) {
+    tensor_release(r->rows);
+    tensor_release(r->vectors);
+    r->rows = r->vectors = NULL;
 }
 
 inlay_status search_request_filter(const inlay_search_options *options, int64_t rows, search_filter **out,

@@ -4,11 +4,26 @@
 #define OP_SEARCH_REQUEST_H
 
 #include "search/search.h"
+#include "tensor/tensor.h"
 
 typedef struct search_request {
     const inlay_search_options *options;
-    int answered; /* searches that heeded it: a graph whose search was not recognised has none */
+    int answered;    /* searches that heeded it: a graph whose search was not recognised has none */
+    tensor *rows;    /* what one of them found, [.., k], when vectors are asked for; NULL at first */
+    tensor *vectors; /* of these rows, float32 [their number, dim] */
+    bool of_rows;    /* the queries were rows, no answers to themselves, and the graph gives as many as its k says
+                        even when all are asked for */
+    int64_t longest; /* then: the most hits that a query has */
 } search_request;
+
+/* Whether OPTIONS rule anything out, or ask for all. */
+bool search_request_limits(const inlay_search_options *options);
+
+/* Keeps ROWS, which a search of VIEW answers, and their vectors, when R asks for vectors. Errors: RESOURCE_EXHAUSTED.
+ */
+inlay_status search_request_keep(search_request *r, const search_view *view, tensor *rows, mem_budget *budget,
+                                 inlay_error *err);
+void search_request_end(search_request *r); /* releases what was kept */
 
 /* The filter that OPTIONS ask for among ROWS rows; *out is the caller's, NULL when all may be answered. Errors:
  * INVALID_ARGUMENT (a row that there is not, a bitmap of another size). */
