@@ -19,6 +19,12 @@ static bool has_output(const inlay_signature *s, const char *key) {
     return false;
 }
 
+static bool has_input(const inlay_signature *s, const char *key) {
+    for (size_t i = 0; i < s->n_inputs; i++)
+        if (strcmp(s->inputs[i].key, key) == 0) return true;
+    return false;
+}
+
 static inlay_status find_search(const model *m, const char *key, const inlay_signature **out, inlay_error *err) {
     *out = model_find_signature(m, key ? key : "search");
     if (!*out) return fail(err, INLAY_NOT_FOUND, "the model has no signature %s", key ? key : "search");
@@ -142,6 +148,7 @@ static inlay_status ask_once(inlay_model *handle, const char *signature, const i
     model *m = (model *)handle;
     const inlay_signature *s;
     TRY(find_search(m, signature, &s, error));
+    if (k < 0 && request && request->options->all && has_input(s, "k")) k = 0; /* all are all, whatever k is */
     if (k > INT32_MAX)
         return fail(error, INLAY_INVALID_ARGUMENT, "k is %lld, beyond the most there can be, 2147483647", (long long)k);
     inlay_named_tensor *all = mem_array(n_inputs + 1, sizeof *all);
