@@ -286,6 +286,7 @@ typedef struct inlay_hits {
     const float *vectors;  /* [n_queries, k, dim] the rows as they are stored, in float32; zeros behind the counts; NULL
                               unless asked for */
     size_t dim;            /* of vectors; 0 without them */
+    size_t chunks, indexed; /* of the rows, and those of them that have an index; 0 unless asked within options */
 } inlay_hits;
 
 /* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
@@ -707,7 +708,8 @@ typedef struct inlay_index_report {
 
 /* Makes indexes of the rows of a model's searches: rows in 8 bits with a bound of their error, a quarter of the bytes.
  * With them Inlay gives the very same answers several times faster; TensorFlow does not see them. Those that are there
- * and right are kept; edits of rows keep them right from then on. REPORT may be NULL. NOT_FOUND: no such search. */
+ * and right are kept; edits of rows keep them right from then on. REPORT may be NULL. NOT_FOUND: no such search, or
+ * none that inlay_fuse made. */
 INLAY_API inlay_status inlay_index(const char *model, const inlay_index_options *index,
                                    const inlay_edit_options *options, inlay_index_report *report, inlay_error *error);
 

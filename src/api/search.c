@@ -171,7 +171,11 @@ static inlay_status ask_once(inlay_model *handle, const char *signature, const i
     TRY_TO(failed, fill(h, error));
     TRY_TO(failed, check_answered(s, request, error));
     if (request && request->rows) TRY_TO(failed, fill_vectors(h, request, error));
-    if (request) search_request_end(request);
+    if (request) {
+        h->shown.chunks = request->chunks;
+        h->shown.indexed = request->indexed;
+        search_request_end(request);
+    }
     tensor_release(k_tensor);
     mem_free(all);
     *out = &h->shown;

@@ -15,7 +15,7 @@ typedef struct query_values {
     text_list texts;
     const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
-    bool json, all, vectors;
+    bool json, all, vectors, verbose;
 } query_values;
 
 #define AT(field) offsetof(query_values, field)
@@ -48,6 +48,8 @@ static const flag_spec flags[] = {
      NULL, false},
     {"--tag_set", NULL, FLAG_TEXT, "TAGS", "the metagraph (default: the only one, else serve)", AT(tag_set), NULL,
      false},
+    {"--verbose", NULL, FLAG_SWITCH, NULL, "tell on standard error what the search reads: an index, or all rows",
+     AT(verbose), NULL, false},
     {"--repeat", NULL, FLAG_NUMBER, "N", "ask N times and tell the median time on standard error", AT(repeat), NULL,
      false},
     {"--threads", NULL, FLAG_NUMBER, "N", "threads to use (default: one a core)", AT(threads), NULL, false},
@@ -85,6 +87,15 @@ static inlay_status search(const query_values *v, inlay_model *model, const inpu
     return inlay_search_texts(model, v->signature, texts, n_texts, v->k, hits, error);
 }
 
+static void tell_index(const inlay_hits *h) {
+    if (h->chunks == 0)
+        fprintf(stderr, "Inlay does not recognise the search: its graph computes all scores\n");
+    else if (h->indexed == 0)
+        fprintf(stderr, "there is no index: all rows are read\n");
+    else
+        fprintf(stderr, "%zu of %zu chunks of rows have an index\n", h->indexed, h->chunks);
+}
+
 /* One call of the library, repeated as asked. */
 static int ask(const query_values *v, inlay_model *model, const input_list *inputs, const char *const *texts,
                size_t n_texts, printer *p) {
@@ -102,6 +113,7 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
             code = report_error(&error);
         else if (i + 1 == runs)
             print_hits(p, hits, texts);
+        if (status == INLAY_OK && i + 1 == runs && v->verbose) tell_index(hits);
         if (status == INLAY_OK) inlay_hits_release(hits);
     }
     if (code == EXIT_FINE && v->repeat > 1)
@@ -205,7 +217,7 @@ static int ask_all(const query_values *v, inlay_model *model, const inlay_search
 
 /* What inlay_search_options holds beside k. */
 static bool has_options(const query_values *v) {
-    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score || v->vectors;
+    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score || v->vectors || v->verbose;
 }
 
 static int fill_limits(const query_values *v, const row_set *only, const row_set *except, inlay_search_options *out) {
@@ -234,8 +246,8 @@ static int run(const void *values) {
     if ((v->inputs != NULL) + (v->texts.count > 0) + (v->similar != NULL) + (v->lookup != NULL) != 1)
         return usage("give one of --text, --inputs, --similar and --lookup; inlay query --help tells");
     if (v->lookup && (has_options(v) || v->all))
-        return usage(
-            "--lookup gives the rows it names: --rows, --exclude, --min-score, --all and --vectors are for searches");
+        return usage("--lookup gives the rows it names: --rows, --exclude, --min-score, --all, --vectors and --verbose "
+                     "are for searches");
     if (v->all && (!v->min_score || v->k >= 0)) return usage("--all wants --min-score, and no --k");
     if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
         return usage("rows are named by a flag or by a file, not by both");

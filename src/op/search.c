@@ -246,6 +246,10 @@ static inlay_status search(op_call *c, const held_rows *held, int64_t dim, inlay
     inlay_status status = answer_request(c, &view, k, &limits, err);
     search_filter_free(filter);
     c->search->answered++;
+    c->search->chunks = state->n_chunks;
+    c->search->indexed = 0;
+    for (size_t i = 0; i < state->n_chunks; i++)
+        c->search->indexed += search_index_fits(held->chunks[i].index, &held->chunks[i], dim, state->metric);
     return status;
 }
 

@@ -8,9 +8,10 @@
 
 typedef struct search_request {
     const inlay_search_options *options;
-    int answered;    /* searches that heeded it: a graph whose search was not recognised has none */
-    tensor *rows;    /* what one of them found, [.., k], when vectors are asked for; NULL at first */
-    tensor *vectors; /* of these rows, float32 [their number, dim] */
+    int answered;           /* searches that heeded it: a graph whose search was not recognised has none */
+    tensor *rows;           /* what one of them found, [.., k], when vectors are asked for; NULL at first */
+    tensor *vectors;        /* of these rows, float32 [their number, dim] */
+    size_t chunks, indexed; /* that one of them read, and those of them that have an index */
     bool of_rows;    /* the queries were rows, no answers to themselves, and the graph gives as many as its k says
                         even when all are asked for */
     int64_t longest; /* then: the most hits that a query has */

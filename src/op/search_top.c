@@ -216,6 +216,7 @@ static inlay_status answer(top_call *t, inlay_error *err) {
     if (!request || search_request_limits(request->options)) return INLAY_OK;
     search_chunk chunk = chunk_of(t);
     request->answered++;
+    request->chunks = 1;
     return search_request_keep(request, &(search_view){&chunk, 1, t->dim, t->state->metric}, t->places, t->c->budget,
                                err);
 }

@@ -103,10 +103,18 @@ def test_one_row_has_no_neighbours(inlay, tmp_path):
         assert ask(inlay, tmp_path / "model", "--similar", "0,0", *flags) == [[], []]
 
 
+def test_what_a_search_reads_is_told(inlay, collection):
+    folder, _ = collection
+    for dtype, saying in (("float32", "7 of 7 chunks of rows have an index\n"), ("float16", "there is no index: all rows are read\n")):
+        done = inlay("query", folder / f"dot-{dtype}", "--similar", "1", "--repeat", 1, "--verbose")
+        assert done.returncode == 0 and done.stderr.endswith(saying), done.stderr
+
+
 def test_mistakes(inlay, collection):
     folder, _ = collection
     model = folder / "dot-float32"
-    for flags in (["--rows", "1"], ["--rows-file", "x"], ["--exclude", "1"], ["--min-score", "1"], ["--all"], ["--vectors"]):
+    for flags in (["--rows", "1"], ["--rows-file", "x"], ["--exclude", "1"], ["--min-score", "1"], ["--all"], ["--vectors"],
+                  ["--verbose"]):
         inlay.fails("query", model, "--lookup", "1", *flags, saying="--lookup gives the rows it names", code=2)
     inlay.fails("query", model, "--similar", "1", "--all", saying="--all wants --min-score", code=2)
     inlay.fails("query", model, "--similar", "1", "--rows", "300", saying="row 300 is not there")

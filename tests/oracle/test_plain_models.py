@@ -208,6 +208,24 @@ def test_vectors_are_the_rows_that_tensorflow_gathers(tmp_path, name, index_type
     assert query(tmp_path, queries[:0], "--k", 2, "--vectors") == [] and query(tmp_path, queries, "--k", 0, "--vectors") == [[]] * 3
 
 
+def test_a_search_without_an_index_says_so(tmp_path):
+    """An index is of rows that inlay fuse placed; whoever asks for another is told before anything is made."""
+    for name, scores, saying in (("taken", TAKEN["cosine"], "there is no index: all rows are read\n"),
+                                 ("left", lambda m, q: tf.round(TAKEN["product"](m, q)),
+                                  "Inlay does not recognise the search: its graph computes all scores\n")):
+        path = tmp_path / name
+        save(Named(scores), path)
+        np.save(tmp_path / "q.npy", ROWS[:2])
+        done = subprocess.run([PROGRAM, "query", path, "--inputs", f"q={tmp_path / 'q.npy'}", "--k", "3", "--verbose"],
+                              capture_output=True, text=True, check=True)
+        assert done.stderr == saying and done.stdout.count("\n") == 9
+        before = sorted(path.rglob("*"))
+        done = subprocess.run([PROGRAM, "index", path], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and done.stdout == "" and sorted(path.rglob("*")) == before
+        assert done.stderr == (f"inlay: {path}: holds no search whose rows could be indexed: "
+                               "only those that inlay fuse made have such rows\n")
+
+
 def test_vectors_of_one_query(tmp_path):
     save(Named(lambda m, q: tf.linalg.matvec(m.rows, q), spec=(DIM,)), tmp_path)
     answer, = query(tmp_path, ROWS[3], "--k", 4, "--vectors")
