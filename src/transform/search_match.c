@@ -119,7 +119,7 @@ static bool match_merged(program *p, op_host *host, const users *u, found_search
     if (!values) return false;
     s->n_chunks = (size_t)values->n_inputs - 1;
     s->chunks = arena_zalloc(&p->g.memory, s->n_chunks, sizeof *s->chunks);
-    if (!s->chunks) return false;
+    if (!s->chunks) return p->starved = true, false;
     for (size_t i = 0; i < s->n_chunks; i++) {
         const graph_node *own = edge_source(values->inputs[i], "TopKV2", 0);
         if (!own || !match_chunk(p, host, own, &s->chunks[i])) return false;
@@ -140,7 +140,7 @@ static bool match_single(program *p, op_host *host, const users *u, found_search
     if (add && match_first_row(p, (graph_edge){add, 0}, s->top, &chunk.first_row)) s->rows = add;
     s->n_chunks = 1;
     s->chunks = arena_zalloc(&p->g.memory, 1, sizeof *s->chunks);
-    if (!s->chunks) return false;
+    if (!s->chunks) return p->starved = true, false;
     s->chunks[0] = chunk;
     return match_rest(p, u, s);
 }
