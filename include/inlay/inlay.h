@@ -319,7 +319,7 @@ typedef struct inlay_search_options {
     float min_score;      /* rows that score less are not answered; default minus infinity */
     bool all;             /* all rows within these limits, not the best k; hits->k is then the longest answer's */
     int64_t most;         /* with all: more of one query are an error; default a million */
-    bool vectors;         /* hits->vectors, which take as much memory as the run may have */
+    bool vectors;         /* fill hits->vectors; the memory budget of a run bounds them */
 } inlay_search_options;
 INLAY_API void inlay_search_options_init(inlay_search_options *options);
 
