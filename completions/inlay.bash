@@ -15,7 +15,7 @@ _inlay() {
     fuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--embeddings --out --metric --labels --ids --tag_set --signature --feature --input --output --name --k --with --default --shards --index --chunk --as-listed --dim --dtype --allow-non-finite --threads --check --force --json" -- "$word")) ;;
     index) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--name --remove --threads --out --dry-run --json" -- "$word")) ;;
     defuse) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --name --shards --json" -- "$word")) ;;
-    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --similar --lookup --k --rows --rows-file --exclude --exclude-file --min-score --all --signature --tag_set --repeat --threads --lock-index --json" -- "$word")) ;;
+    query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --similar --lookup --k --rows --rows-file --exclude --exclude-file --min-score --all --vectors --signature --tag_set --verbose --repeat --threads --lock-index --json" -- "$word")) ;;
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
     run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --outdir --overwrite --tag_set --threads" -- "$word")) ;;

@@ -292,6 +292,10 @@ typedef struct inlay_hits {
                               cannot win, or none at all */
     int64_t asked;         /* k as it was asked, or the model's; -1 where no options were given */
     int64_t rows;          /* that the collection has; likewise */
+    const float *vectors;  /* [n_queries, k, dim] the rows as they are stored, in float32; zeros behind the counts; NULL
+                              unless asked for */
+    size_t dim;            /* of vectors; 0 without them */
+    size_t chunks, indexed; /* of the rows, and those of them that have an index; 0 unless asked within options */
 } inlay_hits;
 
 /* Runs the search signature SIGNATURE (NULL: "search") of a fused model. INPUTS are those of its extractor, or "query"
@@ -327,13 +331,16 @@ typedef struct inlay_search_options {
     int32_t part, parts;  /* parts > 0: only the PART-th, from 0, of so many stretches of consecutive rows, which are as
                              long as one another or a row longer, is answered and read. The best of all parts' answers
                              are the answer */
+    bool vectors;         /* fill hits->vectors; the memory budget of a run bounds them */
 } inlay_search_options;
 INLAY_API void inlay_search_options_init(inlay_search_options *options);
 
 /* As their namesakes, within OPTIONS, which hold for all queries of the call: the answer is what is left of the order
- * of all rows, bit for bit. Rows that score minus infinity are not answered. Errors besides: INVALID_ARGUMENT (a row
- * that the collection does not have, a bitmap of another size, a minimum that is NaN), RESOURCE_EXHAUSTED,
- * UNIMPLEMENTED (the signature's graph is no search that Inlay made, or the model was opened without `optimize`). */
+ * of all rows, bit for bit. Rows that score minus infinity are not answered. Of searches that people wrote themselves
+ * and that Inlay recognises, vectors can be asked for, limits cannot. Errors besides: INVALID_ARGUMENT (a row that the
+ * collection does not have, a bitmap of another size, a minimum that is NaN), RESOURCE_EXHAUSTED, UNIMPLEMENTED (limits
+ * and no search that Inlay made; vectors and no search that it recognises, or several, or indices that are not the rows
+ * it found; or the model was opened without `optimize`). */
 INLAY_API inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
                                          size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
                                          inlay_error *error);
@@ -776,7 +783,8 @@ typedef struct inlay_index_report {
 
 /* Makes indexes of the rows of a model's searches: rows in 8 bits with a bound of their error, a quarter of the bytes.
  * With them Inlay gives the very same answers several times faster; TensorFlow does not see them. Those that are there
- * and right are kept; edits of rows keep them right from then on. REPORT may be NULL. NOT_FOUND: no such search. */
+ * and right are kept; edits of rows keep them right from then on. REPORT may be NULL. NOT_FOUND: no such search, or
+ * none that inlay_fuse made. */
 INLAY_API inlay_status inlay_index(const char *model, const inlay_index_options *index,
                                    const inlay_edit_options *options, inlay_index_report *report, inlay_error *error);
 

@@ -7,6 +7,7 @@
 typedef struct hits {
     inlay_hits shown;                   /* first: what is given out */
     tensor *scores, *indices, *payload; /* payload: labels or ids, NULL for none */
+    tensor *vectors;                    /* NULL unless asked for */
     inlay_string *labels;
     int64_t *counts;
 } hits;

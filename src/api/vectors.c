@@ -51,19 +51,34 @@ inlay_status inlay_vectors_search_with(const inlay_vectors *v, const float *quer
                                        inlay_error *error) {
     inlay_search_options own = search_request_options(options);
     request_limits allowed;
-    if (own.all) return fail(error, INLAY_INVALID_ARGUMENT, "there is room for k rows of each query, not for all");
+    if (own.all || own.vectors)
+        return fail(error, INLAY_INVALID_ARGUMENT, "there is room for k rows of each query, not for %s",
+                    own.all ? "all" : "their vectors");
     inlay_status status = request_limits_of(&own, search_rows(&v->view), &allowed, error);
     if (status == INLAY_OK) status = search(v, queries, n, dim, own.k, &allowed.limits, rows, scores, error);
     request_limits_free(&allowed);
     return status;
 }
 
-static inlay_status give_hits(const search_list *lists, size_t n, int64_t asked, int64_t rows, inlay_hits **out,
-                              inlay_error *err) {
+/* Those of hits; zeros behind a query's last. */
+static inlay_status fill_vectors(const inlay_vectors *v, hits *h, inlay_error *err) {
+    size_t k = h->shown.k, dim = (size_t)v->view.dim;
+    shape dims = shape_matrix((int64_t)(h->shown.n_queries * k), v->view.dim);
+    TRY(tensor_new_zero(INLAY_FLOAT32, &dims, NULL, &h->vectors, err));
+    for (size_t q = 0; q < h->shown.n_queries; q++)
+        for (size_t i = 0; i < (size_t)h->counts[q]; i++)
+            search_vector(&v->view, h->shown.indices[q * k + i], tensor_f32(h->vectors) + (q * k + i) * dim);
+    h->shown.vectors = tensor_f32(h->vectors);
+    h->shown.dim = dim;
+    return INLAY_OK;
+}
+
+static inlay_status give_hits(const inlay_vectors *v, const search_list *lists, size_t n,
+                              const inlay_search_options *options, inlay_hits **out, inlay_error *err) {
     hits *h = mem_zalloc(1, sizeof *h);
     if (!h) return fail_memory(err);
-    h->shown.asked = asked;
-    h->shown.rows = rows;
+    h->shown.asked = options->k;
+    h->shown.rows = search_rows(&v->view);
     shape dims = shape_matrix((int64_t)n, search_lists_width(lists, n));
     inlay_status status = tensor_new(INLAY_FLOAT32, &dims, NULL, &h->scores, err);
     if (status == INLAY_OK) status = tensor_new(INLAY_INT64, &dims, NULL, &h->indices, err);
@@ -71,6 +86,7 @@ static inlay_status give_hits(const search_list *lists, size_t n, int64_t asked,
         search_lists_pad(lists, n, dims.dims[1], tensor_f32(h->scores), tensor_i64(h->indices));
         status = hits_fill(h, err);
     }
+    if (status == INLAY_OK && options->vectors) status = fill_vectors(v, h, err);
     if (status == INLAY_OK)
         *out = &h->shown;
     else
@@ -88,7 +104,7 @@ inlay_status inlay_vectors_search_all(const inlay_vectors *v, const float *queri
     inlay_status status = request_limits_of(&own, search_rows(&v->view), &allowed, error);
     if (status == INLAY_OK && !lists) status = fail_memory(error);
     if (status == INLAY_OK) status = search_all(&v->view, queries, (int64_t)n, &allowed.limits, own.most, lists, error);
-    if (status == INLAY_OK) status = give_hits(lists, n, own.k, search_rows(&v->view), out, error);
+    if (status == INLAY_OK) status = give_hits(v, lists, n, &own, out, error);
     if (lists) search_lists_free(lists, n);
     mem_free(lists);
     request_limits_free(&allowed);

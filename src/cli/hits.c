@@ -10,6 +10,10 @@ static void print_hit_json(const inlay_hits *h, size_t i, size_t rank) {
         print_json(stdout, h->labels[i].data, h->labels[i].size);
     }
     if (h->ids) printf(", \"id\": %lld", (long long)h->ids[i]);
+    if (h->vectors) {
+        printf(", \"vector\": ");
+        print_json_vector(stdout, h->vectors + i * h->dim, h->dim);
+    }
     putchar('}');
 }
 
@@ -20,6 +24,10 @@ static void print_hit_row(const inlay_hits *h, size_t i, size_t rank) {
         printf("  ");
         print_plain(stdout, h->labels[i].data, h->labels[i].size);
     }
+    putchar('\n');
+    if (!h->vectors) return;
+    printf("      ");
+    print_vector(stdout, h->vectors + i * h->dim, h->dim);
     putchar('\n');
 }
 

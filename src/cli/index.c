@@ -46,7 +46,8 @@ const command index_command = {
         "Makes an index of the rows of the model's searches: each number in 8 bits, with a bound of what that "
         "loses. A search reads the index, a quarter of the bytes, and looks at the rows themselves only "
         "where the bound leaves it open who wins: the answers are those of the scan of all rows, to the last "
-        "bit.\n\nIndexes lie in assets.extra/inlay.index/, where TensorFlow does not look. Each is tied to "
+        "bit. Searches that inlay fuse did not make have none: they read all rows.\n\nIndexes lie in "
+        "assets.extra/inlay.index/, where TensorFlow does not look. Each is tied to "
         "the stored rows by their checksum: after a change by another program it is not used, with a warning. "
         "inlay rows keeps them right, inlay verify checks them.\n\n" EDIT_SAFETY,
     .flags = flags,

@@ -14,7 +14,7 @@ typedef struct query_values {
     text_list texts;
     const char *rows, *rows_file, *exclude, *exclude_file, *min_score;
     int64_t k, repeat, threads;
-    bool json, all, lock_index;
+    bool json, all, vectors, verbose, lock_index;
 } query_values;
 
 #define AT(field) offsetof(query_values, field)
@@ -40,11 +40,15 @@ static const flag_spec flags[] = {
      "do not answer rows that score less (L2 scores are minus the squared distance)", AT(min_score), NULL, false},
     {"--all", NULL, FLAG_SWITCH, NULL,
      "answer all rows that reach --min-score; more than a million for one query are an error", AT(all), NULL, false},
+    {"--vectors", NULL, FLAG_SWITCH, NULL, "answer the rows' stored vectors as well, as float32", AT(vectors), NULL,
+     false},
     {"--signature", NULL, FLAG_TEXT, "KEY",
      "the search signature (default search); with --similar or --lookup the search's, or their own", AT(signature),
      NULL, false},
     {"--tag_set", NULL, FLAG_TEXT, "TAGS", "the metagraph (default: the only one, else serve)", AT(tag_set), NULL,
      false},
+    {"--verbose", NULL, FLAG_SWITCH, NULL, "tell on standard error what the search reads: an index, or all rows",
+     AT(verbose), NULL, false},
     {"--repeat", NULL, FLAG_NUMBER, "N", "ask N times and tell the median time on standard error", AT(repeat), NULL,
      false},
     {"--threads", NULL, FLAG_NUMBER, "N", "threads to use (default: one a core)", AT(threads), NULL, false},
@@ -63,6 +67,7 @@ static const example examples[] = {
     {"inlay query model/ --text 'ice cream' --rows 0:5000 --exclude 17 --min-score 0.4",
      "of the first 5000 rows but row 17, the best that score 0.4 or more"},
     {"inlay query model/ --text 'ice cream' --min-score 0.8 --all", "every row that scores 0.8 or more"},
+    {"inlay query model/ --similar 17 --exclude 0:17 --vectors --json", "later rows like row 17, with their vectors"},
     {NULL, NULL},
 };
 
@@ -83,6 +88,15 @@ static inlay_status search(const query_values *v, inlay_model *model, const inpu
     return inlay_search_texts(model, v->signature, texts, n_texts, v->k, hits, error);
 }
 
+static void tell_index(const inlay_hits *h) {
+    if (h->chunks == 0)
+        fprintf(stderr, "Inlay does not recognise the search: its graph computes all scores\n");
+    else if (h->indexed == 0)
+        fprintf(stderr, "there is no index: all rows are read\n");
+    else
+        fprintf(stderr, "%zu of %zu chunks of rows have an index\n", h->indexed, h->chunks);
+}
+
 /* One call of the library, repeated as asked. */
 static int ask(const query_values *v, inlay_model *model, const input_list *inputs, const char *const *texts,
                size_t n_texts, printer *p) {
@@ -100,6 +114,7 @@ static int ask(const query_values *v, inlay_model *model, const input_list *inpu
             code = report_error(&error);
         else if (i + 1 == runs)
             print_hits(p, hits, texts);
+        if (status == INLAY_OK && i + 1 == runs && v->verbose) tell_index(hits);
         if (status == INLAY_OK) inlay_hits_release(hits);
     }
     if (code == EXIT_FINE && v->repeat > 1)
@@ -163,8 +178,9 @@ static int ask_all(const query_values *v, inlay_model *model, const inlay_search
     return code;
 }
 
-static bool limited(const query_values *v) {
-    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score;
+/* What inlay_search_options holds beside k. */
+static bool has_options(const query_values *v) {
+    return v->rows || v->rows_file || v->exclude || v->exclude_file || v->min_score || v->vectors || v->verbose;
 }
 
 static int fill_limits(const query_values *v, const row_set *only, const row_set *except, inlay_search_options *out) {
@@ -173,6 +189,7 @@ static int fill_limits(const query_values *v, const row_set *only, const row_set
     out->only = only->shown;
     out->except = except->shown;
     out->all = v->all;
+    out->vectors = v->vectors;
     return v->min_score && !read_score(v->min_score, &out->min_score) ? EXIT_USAGE : EXIT_FINE;
 }
 
@@ -184,18 +201,19 @@ static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) + (v->texts.count > 0) + (v->similar != NULL) + (v->lookup != NULL) != 1)
         return usage("give one of --text, --inputs, --similar and --lookup; inlay query --help tells");
+    if (v->lookup && (has_options(v) || v->all))
+        return usage("--lookup gives the rows it names: --rows, --exclude, --min-score, --all, --vectors and --verbose "
+                     "are for searches");
     if (v->all && (!v->min_score || v->k >= 0)) return usage("--all wants --min-score, and no --k");
     if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
         return usage("rows are named by a flag or by a file, not by both");
-    if ((v->similar || v->lookup) && limited(v))
-        return usage("--rows, --exclude and --min-score go with --text and --inputs");
     inlay_search_options limits;
     row_set only, except = {0};
     int code = read_row_set(v->rows, v->rows_file, &only);
     if (code == EXIT_FINE) code = read_row_set(v->exclude, v->exclude_file, &except);
     if (code == EXIT_FINE) code = fill_limits(v, &only, &except, &limits);
     inlay_model *model = code == EXIT_FINE ? open_model(v->model, v->tag_set, v->threads, v->lock_index) : NULL;
-    if (model) code = ask_all(v, model, limited(v) ? &limits : NULL);
+    if (model) code = ask_all(v, model, has_options(v) ? &limits : NULL);
     if (code == EXIT_FINE && !model) code = EXIT_FAILED;
     inlay_model_close(model);
     free_row_set(&only);

@@ -91,12 +91,9 @@ static void print_row_json(const looked_up *found, int64_t row, size_t i) {
         printf(", ");
     }
     if (found->id) printf("\"id\": %lld, ", (long long)((const int64_t *)inlay_tensor_data(found->id))[i]);
-    printf("\"vector\": [");
-    for (size_t k = 0; k < dim; k++) {
-        if (k) printf(", ");
-        print_json_number(stdout, (double)vector[i * dim + k]);
-    }
-    printf("]}");
+    printf("\"vector\": ");
+    print_json_vector(stdout, vector + i * dim, dim);
+    putchar('}');
 }
 
 static void print_row_text(const looked_up *found, int64_t row, size_t i) {
@@ -110,7 +107,7 @@ static void print_row_text(const looked_up *found, int64_t row, size_t i) {
         print_plain(stdout, label.data, label.size);
     }
     putchar('\n');
-    for (size_t k = 0; k < dim; k++) printf("%s%.7g", k ? " " : "", (double)vector[i * dim + k]);
+    print_vector(stdout, vector + i * dim, dim);
     putchar('\n');
 }
 

@@ -140,6 +140,19 @@ void print_json_number(FILE *out, double value) {
         fprintf(out, "%.9g", value);
 }
 
+void print_json_vector(FILE *out, const float *vector, size_t dim) {
+    putc('[', out);
+    for (size_t i = 0; i < dim; i++) {
+        if (i) fputs(", ", out);
+        print_json_number(out, (double)vector[i]);
+    }
+    putc(']', out);
+}
+
+void print_vector(FILE *out, const float *vector, size_t dim) {
+    for (size_t i = 0; i < dim; i++) fprintf(out, "%s%.7g", i ? " " : "", (double)vector[i]);
+}
+
 void print_dims(FILE *out, const int64_t *dims, int rank) {
     if (rank < 0) {
         fputs("unknown rank", out);

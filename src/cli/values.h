@@ -38,6 +38,10 @@ void print_name(FILE *out, const char *name);
 /* A number as JSON: NaN and the infinities as Python writes and reads them. */
 void print_json_number(FILE *out, double value);
 
+/* VECTOR [dim] as a JSON list; as numbers with spaces between. */
+void print_json_vector(FILE *out, const float *vector, size_t dim);
+void print_vector(FILE *out, const float *vector, size_t dim);
+
 /* "[?, 64]" or "unknown rank". */
 void print_dims(FILE *out, const int64_t *dims, int rank);
 

@@ -12,6 +12,7 @@ typedef struct program {
     size_t n_fetches;
     graph_node **targets; /* run, whether or not a fetch needs them: those asked, and the effects of functions */
     size_t n_targets, target_capacity;
+    bool starved; /* memory was out when a pass looked for something: what it did not find may be there */
 } program;
 
 typedef struct program_request {

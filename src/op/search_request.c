@@ -3,6 +3,7 @@
 #include "base/num.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 inlay_search_options search_request_options(const inlay_search_options *options) {
@@ -51,6 +52,36 @@ static inlay_row_range range_of(const inlay_search_options *options, int64_t row
         out.end = min_i64(out.end, each * (options->part + 1) + more * (options->part + 1) / options->parts);
     }
     return out.begin < out.end ? out : (inlay_row_range){0, 0};
+}
+
+static bool says_something(const inlay_row_set *set) {
+    return set->ranges || set->bitmap;
+}
+
+bool search_request_limits(const inlay_search_options *options) {
+    return says_something(&options->only) || says_something(&options->except) || options->min_score != -INFINITY ||
+           options->all || options->parts != 0;
+}
+
+inlay_status search_request_keep(search_request *r, const search_view *view, tensor *found, mem_budget *budget,
+                                 inlay_error *err) {
+    if (!r->options->vectors) return INLAY_OK;
+    search_request_end(r); /* one of several searches in a graph, which its caller will refuse */
+    shape dims = shape_matrix(found->count, view->dim);
+    TRY(tensor_new(INLAY_FLOAT32, &dims, budget, &r->vectors, err));
+    r->found = tensor_retain(found);
+    for (int64_t i = 0; i < found->count; i++) {
+        int64_t row;
+        TRY(tensor_as_int(found, i, "row", &row, err));
+        search_vector(view, row, tensor_f32(r->vectors) + i * view->dim);
+    }
+    return INLAY_OK;
+}
+
+void search_request_end(search_request *r) {
+    tensor_release(r->found);
+    tensor_release(r->vectors);
+    r->found = r->vectors = NULL;
 }
 
 /* Whether WITHIN does not say it all. */

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "kernel/gemm/gemm.h"
 #include "op/families.h"
+#include "op/search_request.h"
 #include "op/top.h"
 #include "search/search.h"
 
@@ -140,12 +141,16 @@ static inlay_status finite_queries(const top_call *t, tensor **out, inlay_error 
     return INLAY_OK;
 }
 
-static inlay_status scan(const top_call *t, const float *queries, int64_t *rows, inlay_error *err) {
-    search_chunk chunk = {.rows = t->rows->data,
+static search_chunk chunk_of(const top_call *t) {
+    return (search_chunk){.rows = t->rows->data,
                           .side = t->side ? t->side->data : NULL,
                           .count = t->count,
                           .type = t->rows->type,
                           .transposed = t->state->transposed};
+}
+
+static inlay_status scan(const top_call *t, const float *queries, int64_t *rows, inlay_error *err) {
+    search_chunk chunk = chunk_of(t);
     search_view view = {&chunk, 1, t->dim, t->state->metric};
     TRY(search_topk(&view, queries, t->n, t->k, tensor_f32(t->values), rows, err));
     for (int64_t i = 0; i < t->n * t->k; i++) {
@@ -206,8 +211,14 @@ static inlay_status check(top_call *t, inlay_error *err) {
 
 static inlay_status answer(top_call *t, inlay_error *err) {
     TRY(check(t, err));
-    if (t->n == 0 || t->k == 0) return INLAY_OK;
-    return by_scan(t, err);
+    if (t->n > 0 && t->k > 0) TRY(by_scan(t, err));
+    search_request *request = t->c->search;
+    if (!request || search_request_limits(request->options)) return INLAY_OK;
+    search_chunk chunk = chunk_of(t);
+    request->answered++;
+    request->chunks = 1;
+    return search_request_keep(request, &(search_view){&chunk, 1, t->dim, t->state->metric}, t->places, t->c->budget,
+                               err);
 }
 
 static inlay_status top_run(op_call *c, inlay_error *err) {

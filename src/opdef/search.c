@@ -4,10 +4,11 @@
 const op_def search_defs[] = {
     /* queries float32 [batch, dim], as given by the extractor, not scaled for the metric; scores float32 and rows int64
      * [batch, min(k, rows)]. `rows` and `sides` are variables; `sided` says which chunks have a
-     * side: all, but for the dot product. */
-    {"_InlaySearch", .in = "queries:float32 k:int32 rows:N*resource sides:M*resource",
+     * side: all, but for the dot product. `own` [batch] or absent: the queries are these rows, and the graph strikes
+     * each from its own answer. */
+    {"_InlaySearch", .in = "queries:float32 k:int32 rows:N*resource sides:M*resource own:O*int64",
      .out = "scores:float32 indices:int64",
-     .attrs = "N:int M:int metric:string sided:list(int) transposed:list(int) first_rows:list(int)",
+     .attrs = "N:int M:int O:int metric:string sided:list(int) transposed:list(int) first_rows:list(int)",
      .flags = OP_STATEFUL},
     /* The k best of scores(query, row), as TopKV2 gives them: values float32 and places [.., k], fewer rows than k are
      * an error. queries float32 [.., dim]; rows [n, dim], or [dim, n] when `transposed`; side float32 [n] or absent;

@@ -41,6 +41,9 @@ typedef struct search_view {
 int64_t search_rows(const search_view *view);
 bool search_can(dtype t); /* whether rows of T can be searched */
 
+/* Row ROW as it is stored, whatever the metric, to OUT [dim]; float64 is rounded. Zeros when there is no such row. */
+void search_vector(const search_view *view, int64_t row, float *out);
+
 /* For each of N queries, QUERIES float32 [n, dim] aligned, the best min(k, rows) rows: SCORES float32 and ROWS int64,
  * [n, min(k, rows)], best first. Uses the process's pool. Memory beyond the results: O(threads · (dim + k) · queries at
  * a time), never O(rows). Errors: INVALID_ARGUMENT (a query that is not finite, k < 0), RESOURCE_EXHAUSTED. */

@@ -6,36 +6,29 @@
 
 enum { MOST_STEPS = 4096 };
 
+/* Sets attribute NAME of N to what VALUE holds, which is freed. */
+static inlay_status set(program *p, graph_node *n, const char *name, buffer *value, inlay_error *err) {
+    inlay_status status = graph_set_attr(&p->g, n, name, value, err);
+    buffer_free(value);
+    return status;
+}
+
 static inlay_status set_int(program *p, graph_node *n, const char *name, int64_t value, inlay_error *err) {
     buffer b = {0};
     attr_put_int(&b, value);
-    inlay_status status = graph_set_attr(&p->g, n, name, &b, err);
-    buffer_free(&b);
-    return status;
+    return set(p, n, name, &b, err);
 }
 
 static inlay_status set_bool(program *p, graph_node *n, const char *name, bool value, inlay_error *err) {
     buffer b = {0};
     attr_put_bool(&b, value);
-    inlay_status status = graph_set_attr(&p->g, n, name, &b, err);
-    buffer_free(&b);
-    return status;
+    return set(p, n, name, &b, err);
 }
 
 static inlay_status set_type(program *p, graph_node *n, const char *name, dtype value, inlay_error *err) {
     buffer b = {0};
     attr_put_type(&b, value);
-    inlay_status status = graph_set_attr(&p->g, n, name, &b, err);
-    buffer_free(&b);
-    return status;
-}
-
-static inlay_status set_text(program *p, graph_node *n, const char *name, const char *value, inlay_error *err) {
-    buffer b = {0};
-    attr_put_text(&b, bytes_of(value));
-    inlay_status status = graph_set_attr(&p->g, n, name, &b, err);
-    buffer_free(&b);
-    return status;
+    return set(p, n, name, &b, err);
 }
 
 static dtype type_of(const plain_graph *g, graph_edge e) {
@@ -103,16 +96,15 @@ static inlay_status add_side(const plain_graph *g, const char *name, const plain
     TRY(set_bool(p, n, "squares", s->squares, err));
     TRY(set_bool(p, n, "transposed", s->squares && s->axis == 1, err));
     attr_put_ints(&b, s->steps, 2 * (size_t)s->n_steps);
-    inlay_status status = graph_set_attr(&p->g, n, "steps", &b, err);
-    buffer_free(&b);
     *out = (graph_edge){n, 0};
-    return status;
+    return set(p, n, "steps", &b, err);
 }
 
 static inlay_status set_attributes(const plain_graph *g, graph_node *n, const graph_node *top, const plain_form *f,
                                    inlay_error *err) {
     const plain_product *product = &f->product;
     program *p = g->p;
+    buffer b = {0};
     TRY(set_type(p, n, "T", type_of(g, product->rows), err));
     TRY(set_type(p, n, "Tk", node_type(top, "Tk"), err));
     TRY(set_type(p, n, "index_type", node_type(top, "index_type"), err));
@@ -120,7 +112,8 @@ static inlay_status set_attributes(const plain_graph *g, graph_node *n, const gr
     TRY(set_int(p, n, "P", f->n_offsets > 0, err));
     TRY(set_int(p, n, "rank", product->rank, err));
     TRY(set_bool(p, n, "transposed", product->transposed, err));
-    return set_text(p, n, "metric", product->kind == PLAIN_APART ? "apart" : f->less ? "less" : "dot", err);
+    attr_put_text(&b, bytes_of(product->kind == PLAIN_APART ? "apart" : f->less ? "less" : "dot"));
+    return set(p, n, "metric", &b, err);
 }
 
 /* What is done to the winners' values. */

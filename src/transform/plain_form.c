@@ -11,7 +11,9 @@ enum { DEEPEST = 16 };
 static bool constant_of(const plain_graph *g, graph_edge e, tensor **out) {
     *out = NULL;
     if (e.output != 0 || e.node->n_controls) return false;
-    return graph_constant(&g->p->g, e.node, out, NULL) == INLAY_OK && *out;
+    inlay_status status = graph_constant(&g->p->g, e.node, out, NULL);
+    g->p->starved |= status == INLAY_RESOURCE_EXHAUSTED;
+    return status == INLAY_OK && *out;
 }
 
 /* One of more dimensions would widen what it is added to. */

@@ -25,20 +25,28 @@ static bool is_float(const graph_node *n) {
     return any;
 }
 
+/* The second input of a product: [.., ..], or, of a batch of QUERIES with as many dimensions, [1, .., ..], which is
+ * spread over it. */
+static bool product_rows(const plain_graph *g, const graph_node *n, int queries, plain_value *rows) {
+    if (!plain_value_of(g, n->inputs[1], (graph_edge){0}, rows)) return false;
+    bool spreads = strcmp(n->op, "MatMul") != 0 && strcmp(n->op, "BatchMatMul") != 0;
+    return rows->rank == 2 || (spreads && rows->rank == 3 && queries == 3 && rows->axes[0] == '.');
+}
+
 static bool matmul(const plain_graph *g, graph_edge e, plain_product *out) {
     static const char *const batched[] = {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", NULL};
     graph_node *n = plain_own(g, e, "MatMul", 2), *batch = n ? NULL : plain_own_of(g, e, batched, 2);
     plain_value rows;
     if (batch) n = batch;
     if (!n || !is_float(n) || !node_flag_is(n, batch ? "adj_x" : "transpose_a", false)) return false;
-    if (!plain_value_of(g, n->inputs[1], (graph_edge){0}, &rows) || rows.rank != 2) return false;
-    bool turned = node_flag_is(n, batch ? "adj_y" : "transpose_b", true);
     shape query = plain_shape(g, n->inputs[0]);
+    if (!product_rows(g, n, query.rank, &rows)) return false;
+    bool turned = node_flag_is(n, batch ? "adj_y" : "transpose_b", true);
     out->kind = PLAIN_PRODUCT;
     out->query = n->inputs[0];
     out->rank = batch && query.rank != 2 ? 0 : 2;
     if (out->rank) out->base = out->query;
-    return take_rows(&rows, turned ? 0 : 1, out);
+    return take_rows(&rows, rows.rank - (turned ? 2 : 1), out);
 }
 
 /* "bd,nd->bn", whatever the letters and the order: which input has the rows, and along which dimension. */
@@ -95,6 +103,38 @@ static bool vector(const plain_graph *g, graph_edge e, plain_product *out) {
     bool turned = node_flag_is(m, column ? "transpose_a" : "transpose_b", true);
     *out = (plain_product){.kind = PLAIN_PRODUCT, .query = widened->inputs[0], .rank = 1};
     return take_rows(&rows, turned == !column ? 0 : 1, out);
+}
+
+/* x[:, 0] of three dimensions. */
+static bool takes_first(const plain_graph *g, const graph_node *n) {
+    static const struct {
+        const char *name;
+        int64_t must, may; /* bits that are set, that may be */
+    } masks[] = {{"begin_mask", 1, 3},
+                 {"end_mask", 1, 1},
+                 {"shrink_axis_mask", 2, 2},
+                 {"new_axis_mask", 0, 0},
+                 {"ellipsis_mask", 0, 0}};
+    attrs a = graph_attrs(n);
+    int64_t begin[2], strides[2], mask;
+    int count, given;
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        if (attr_int(&a, masks[i].name, &mask, NULL) != INLAY_OK || (mask & masks[i].must) != masks[i].must ||
+            (mask & ~masks[i].may))
+            return false;
+    return plain_ints(g, n->inputs[1], begin, 2, &count) && plain_ints(g, n->inputs[3], strides, 2, &given) &&
+           count == 2 && given == 2 && begin[1] == 0 && strides[0] == 1 && strides[1] == 1;
+}
+
+/* One query each, [batch, 1, dim], whose products [batch, 1, rows] lose that dimension: Keras' Dot. */
+static bool widened(const plain_graph *g, graph_edge e, plain_product *out) {
+    graph_node *n = plain_own(g, e, "Squeeze", 1), *slice = n ? NULL : plain_own(g, e, "StridedSlice", 4);
+    if (n ? squeezed(g, n) != 1 : !slice || !takes_first(g, slice)) return false;
+    shape query;
+    if (!matmul(g, (n ? n : slice)->inputs[0], out) || out->rank != 0) return false;
+    query = plain_shape(g, out->query);
+    out->rank = 3;
+    return query.rank == 3 && query.dims[1] == 1;
 }
 
 /* [batch, 1, dim] queries E, and the matrix that got its dimension of one; or, with two DIMENSIONS in all, [dim]. */
@@ -165,7 +205,7 @@ static bool rooted(const plain_graph *g, graph_edge e, int dimensions, plain_pro
 }
 
 bool plain_product_of(const plain_graph *g, graph_edge e, plain_product *out) {
-    bool (*const forms[])(const plain_graph *, graph_edge, plain_product *) = {matmul, einsum, vector};
+    bool (*const forms[])(const plain_graph *, graph_edge, plain_product *) = {matmul, einsum, vector, widened};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         *out = (plain_product){0};
         if (forms[i](g, e, out)) return true;

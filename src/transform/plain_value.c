@@ -22,7 +22,9 @@ static bool stored_shape(const plain_graph *g, graph_edge e, dtype *type, shape 
         *type = node_type(variable, "dtype");
         return variable_dims(g->host, variable, dims);
     }
-    if (e.output != 0 || graph_constant(&g->p->g, e.node, &value, NULL) != INLAY_OK || !value) return false;
+    inlay_status status = e.output == 0 ? graph_constant(&g->p->g, e.node, &value, NULL) : INLAY_NOT_FOUND;
+    g->p->starved |= status == INLAY_RESOURCE_EXHAUSTED;
+    if (status != INLAY_OK || !value) return false;
     *type = value->type;
     *dims = value->dims;
     return true;

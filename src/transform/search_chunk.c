@@ -19,7 +19,9 @@ bool edge_same(graph_edge a, graph_edge b) {
 
 static bool constant_of(program *p, graph_edge e, tensor **out) {
     *out = NULL;
-    return e.output == 0 && graph_constant(&p->g, e.node, out, NULL) == INLAY_OK && *out;
+    inlay_status status = e.output == 0 ? graph_constant(&p->g, e.node, out, NULL) : INLAY_OK;
+    p->starved |= status == INLAY_RESOURCE_EXHAUSTED;
+    return status == INLAY_OK && *out;
 }
 
 bool edge_int(program *p, graph_edge e, int64_t *out) {

@@ -16,6 +16,7 @@ typedef struct found_search {
     graph_edge query;
     graph_edge scores; /* what the new node's outputs stand for; node NULL: nobody asks */
     graph_node *rows;  /* NULL: nobody asks */
+    graph_edge own;    /* the queries are these rows, struck from their own answers; node NULL: they are not */
 } found_search;
 
 /* Products of a query that is no unit vector are dots, also where a chunk has factors: they exclude rows. */
@@ -69,8 +70,23 @@ static bool match_distance(program *p, const users *u, found_search *s) {
     return false;
 }
 
+/* Cumsum(Cast(Equal(rows found, ExpandDims(own, 1)))), where OWN is what the run is given: no way leads back to it. */
+static void find_own(program *p, const users *u, found_search *s) {
+    graph_node *equal = s->rows ? users_with_op(u, (graph_edge){s->rows, 0}, "Equal") : NULL;
+    graph_node *ones = equal ? users_with_op(u, (graph_edge){equal, 0}, "Cast") : NULL;
+    if (!ones || equal->n_inputs != 2 || !users_with_op(u, (graph_edge){ones, 0}, "Cumsum")) return;
+    for (int k = 0; k < 2; k++) {
+        graph_node *widened = edge_source_of(equal->inputs[k], "ExpandDims", 2);
+        int64_t axis;
+        if (!widened || !edge_int(p, widened->inputs[1], &axis) || axis != 1) continue;
+        if (node_type(widened, "T") == INLAY_INT64 && widened->inputs[0].node->n_inputs == 0)
+            s->own = widened->inputs[0];
+    }
+}
+
 static bool match_rest(program *p, const users *u, found_search *s) {
     s->scores = (graph_edge){s->top, 0};
+    find_own(p, u, s);
     settle_metric(p, s);
     return agree(s) && match_query(p, s) && (s->chunks[0].metric != SEARCH_L2 || match_distance(p, u, s));
 }
@@ -103,7 +119,7 @@ static bool match_merged(program *p, op_host *host, const users *u, found_search
     if (!values) return false;
     s->n_chunks = (size_t)values->n_inputs - 1;
     s->chunks = arena_zalloc(&p->g.memory, s->n_chunks, sizeof *s->chunks);
-    if (!s->chunks) return false;
+    if (!s->chunks) return p->starved = true, false;
     for (size_t i = 0; i < s->n_chunks; i++) {
         const graph_node *own = edge_source(values->inputs[i], "TopKV2", 0);
         if (!own || !match_chunk(p, host, own, &s->chunks[i])) return false;
@@ -124,7 +140,7 @@ static bool match_single(program *p, op_host *host, const users *u, found_search
     if (add && match_first_row(p, (graph_edge){add, 0}, s->top, &chunk.first_row)) s->rows = add;
     s->n_chunks = 1;
     s->chunks = arena_zalloc(&p->g.memory, 1, sizeof *s->chunks);
-    if (!s->chunks) return false;
+    if (!s->chunks) return p->starved = true, false;
     s->chunks[0] = chunk;
     return match_rest(p, u, s);
 }
@@ -142,6 +158,8 @@ static inlay_status set_attributes(program *p, graph_node *n, const found_search
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "N", &b, err);
     attr_put_int(&b, (int64_t)sides);
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "M", &b, err);
+    attr_put_int(&b, s->own.node != NULL);
+    if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "O", &b, err);
     attr_put_text(&b, bytes_of(metrics[s->chunks[0].metric]));
     if (status == INLAY_OK) status = graph_set_attr(&p->g, n, "metric", &b, err);
     for (size_t i = 0; numbers && i < s->n_chunks; i++) numbers[i] = s->chunks[i].side != NULL;
@@ -162,7 +180,7 @@ static inlay_status put_search(program *p, const found_search *s, inlay_error *e
     graph_node *n;
     size_t count = 2;
     const char *name = arena_format(&p->g.memory, "%s/scan", s->top->name);
-    graph_edge *inputs = arena_zalloc(&p->g.memory, 2 * s->n_chunks + 2, sizeof *inputs);
+    graph_edge *inputs = arena_zalloc(&p->g.memory, 2 * s->n_chunks + 3, sizeof *inputs);
     if (!name || !inputs) return fail_memory(err);
     TRY(graph_add(&p->g, name, "_InlaySearch", &n, err));
     inputs[0] = s->query;
@@ -170,6 +188,7 @@ static inlay_status put_search(program *p, const found_search *s, inlay_error *e
     for (size_t i = 0; i < s->n_chunks; i++) inputs[count++] = (graph_edge){s->chunks[i].rows, 0};
     for (size_t i = 0; i < s->n_chunks; i++)
         if (s->chunks[i].side) inputs[count++] = (graph_edge){s->chunks[i].side, 0};
+    if (s->own.node) inputs[count++] = s->own;
     TRY(graph_set_inputs(&p->g, n, inputs, (int)count, err));
     TRY(set_attributes(p, n, s, err));
     if (s->scores.node) TRY(program_redirect(p, s->scores, (graph_edge){n, 0}, err));

@@ -15,5 +15,5 @@ inlay_status transform_run(program *p, op_host *host, inlay_error *err) {
     size_t count;
     TRY(program_order(p, &order, &count, err)); /* drops what nobody needs, so that no pass looks at it */
     for (const transform_pass *pass = transform_passes; pass->name; pass++) TRY(pass->run(p, host, err));
-    return INLAY_OK;
+    return p->starved ? fail_memory(err) : INLAY_OK;
 }

@@ -95,6 +95,8 @@ def test_fuse(tmp_path, kind):
 @pytest.mark.parametrize("args, indexed", [(["show"], False), (["query", "--inputs", "query=query.npy", "--json"], False),
                                            (["query", "--inputs", "query=query.npy", "--json"], True),
                                            (["query", "--similar", "3,1", "--json"], False),
+                                           (["query", "--similar", "3,1", "--rows", "0:3", "--vectors", "--json"], True),
+                                           (["query", "--similar", "3,1", "--min-score", "-9", "--all", "--json"], False),
                                            (["query", "--lookup", "3,1", "--json"], False)],
                          ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else ("plain", "indexed")[value])
 def test_reading_a_model(inlay, tmp_path, model, args, indexed):

@@ -88,6 +88,12 @@ def keras_cosine(m, q):
     return -tf.keras.losses.cosine_similarity(q[:, None, :], m.rows[None])
 
 
+def keras_dot(q, rows, *axes, normalize=True):
+    """Of a batch and of rows that are spread over it, which Dot takes only when it does not know how large a batch is."""
+    spec = [tf.TensorSpec([None, *x.shape[1:]], tf.float32) for x in (q, rows)]
+    return tf.function(lambda *x: tf.keras.layers.Dot(axes=axes, normalize=normalize)(list(x)), input_signature=spec)(q, rows)
+
+
 TAKEN = {
     "product": lambda m, q: tf.matmul(q, m.rows, transpose_b=True),
     "columns": lambda m, q: tf.matmul(q, m.columns),
@@ -116,6 +122,13 @@ TAKEN = {
         tf.nn.l2_normalize(q, -1)[:, None, :] * tf.nn.l2_normalize(m.rows, -1)[None], -1),
     "keras_cosine": keras_cosine,
     "keras_cosine_expanded": lambda m, q: -tf.keras.losses.cosine_similarity(tf.expand_dims(q, 1), m.rows),
+    "keras_dot": lambda m, q: keras_dot(q, m.rows[None], 1, 2),
+    "keras_dot_columns": lambda m, q: keras_dot(q, m.columns[None], 1, 1),
+    "keras_dot_plain": lambda m, q: keras_dot(q, tf.expand_dims(m.rows, 0), 1, 2, normalize=False),
+    "keras_dot_squeezed": lambda m, q: tf.squeeze(keras_dot(q[:, None], m.rows[None], 2, 2), 1),
+    "keras_dot_first": lambda m, q: keras_dot(q[:, None], m.rows[None], 2, 2)[:, 0] / 0.07,
+    "keras_unit": lambda m, q: tf.matmul(tf.keras.layers.UnitNormalization()(q), tf.keras.layers.UnitNormalization()(m.rows),
+                                         transpose_b=True),
     "einsum": lambda m, q: tf.einsum("bd,nd->bn", q, m.rows),
     "einsum_columns": lambda m, q: tf.einsum("dn,bd->bn", m.columns, q),
     "l2": lambda m, q: -tf.reduce_sum(tf.square(q[:, None, :] - m.rows[None]), -1),

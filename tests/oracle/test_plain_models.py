@@ -1,10 +1,14 @@
 """Plain searches where models come from elsewhere: rows that are trained, TF1, Keras, TensorFlow Recommenders."""
 
+import json
+import subprocess
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from plain_models import DIM, N, ROWS, TAKEN, assert_taken, compare, ops, rng
+from conftest import PROGRAM
+from plain_models import DIM, N, ROWS, TAKEN, assert_taken, compare, ops, rng, save
 from runtime_tool import Runner
 
 
@@ -163,3 +167,82 @@ def test_an_exported_keras_model(runner, tmp_path):
     answer, ours = runner.run({"q": queries}, ["values", "places"], "serving_default")
     assert answer == "ok", answer
     compare(ours, theirs)
+
+
+class Named(tf.Module):
+    """A search whose outputs are called as a fused model's are."""
+
+    def __init__(self, scores, change=lambda rows: rows, spec=(None, DIM), index_type=tf.int32):
+        super().__init__()
+        self.rows, self.columns = tf.Variable(ROWS), tf.Variable(np.ascontiguousarray(ROWS.T))
+        self.half = tf.Variable(ROWS.astype(np.float16))
+
+        def search(q, k):
+            found = tf.raw_ops.TopKV2(input=scores(self, q), k=k, index_type=index_type)
+            return {"scores": found.values, "indices": change(found.indices)}
+
+        self.search = tf.function(search, input_signature=[tf.TensorSpec(spec, tf.float32, name="q"),
+                                                           tf.TensorSpec([], tf.int32, name="k")])
+
+
+def query(path, queries, *flags):
+    np.save(path / "q.npy", queries)
+    done = subprocess.run([PROGRAM, "query", path, "--inputs", f"q={path / 'q.npy'}", "--json", *map(str, flags)],
+                          capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else [one["results"] for one in json.loads(done.stdout)["queries"]]
+
+
+@pytest.mark.parametrize("name", ["product", "columns", "half", "cosine", "cosine_columns", "l2", "l2_expanded", "distance"])
+@pytest.mark.parametrize("index_type", [tf.int32, tf.int64])
+def test_vectors_are_the_rows_that_tensorflow_gathers(tmp_path, name, index_type):
+    module = Named(TAKEN[name], index_type=index_type)
+    save(module, tmp_path)
+    queries = rng.standard_normal((3, DIM)).astype(np.float32)
+    stored = tf.cast(module.half, tf.float32) if name == "half" else module.rows
+    for k in (1, 6):
+        theirs = module.search(tf.constant(queries), tf.constant(k))
+        ours = query(tmp_path, queries, "--k", k, "--vectors")
+        assert [[hit["index"] for hit in one] for one in ours] == theirs["indices"].numpy().tolist()
+        vectors = np.array([[hit["vector"] for hit in one] for one in ours], np.float32)
+        np.testing.assert_array_equal(vectors, tf.gather(stored, theirs["indices"]))
+    assert query(tmp_path, queries[:0], "--k", 2, "--vectors") == [] and query(tmp_path, queries, "--k", 0, "--vectors") == [[]] * 3
+
+
+def test_a_search_without_an_index_says_so(tmp_path):
+    """An index is of rows that inlay fuse placed; whoever asks for another is told before anything is made."""
+    for name, scores, saying in (("taken", TAKEN["cosine"], "there is no index: all rows are read\n"),
+                                 ("left", lambda m, q: tf.round(TAKEN["product"](m, q)),
+                                  "Inlay does not recognise the search: its graph computes all scores\n")):
+        path = tmp_path / name
+        save(Named(scores), path)
+        np.save(tmp_path / "q.npy", ROWS[:2])
+        done = subprocess.run([PROGRAM, "query", path, "--inputs", f"q={tmp_path / 'q.npy'}", "--k", "3", "--verbose"],
+                              capture_output=True, text=True, check=True)
+        assert done.stderr == saying and done.stdout.count("\n") == 9
+        before = sorted(path.rglob("*"))
+        done = subprocess.run([PROGRAM, "index", path], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and done.stdout == "" and sorted(path.rglob("*")) == before
+        assert done.stderr == (f"inlay: {path}: holds no search whose rows could be indexed: "
+                               "only those that inlay fuse made have such rows\n")
+
+
+def test_vectors_of_one_query(tmp_path):
+    save(Named(lambda m, q: tf.linalg.matvec(m.rows, q), spec=(DIM,)), tmp_path)
+    answer, = query(tmp_path, ROWS[3], "--k", 4, "--vectors")
+    assert len(answer) == 4
+    for hit in answer:
+        np.testing.assert_array_equal(np.array(hit["vector"], np.float32), ROWS[hit["index"]])
+
+
+def test_vectors_that_cannot_be_told_are_refused(tmp_path):
+    """Numbers that are not the rows found, a search that is not recognised, limits."""
+    queries = rng.standard_normal((2, DIM)).astype(np.float32)
+    for i, (scores, change, flags, saying) in enumerate((
+            (TAKEN["product"], lambda rows: rows + 1, ["--vectors"], "the answer is not the rows that the search found"),
+            (TAKEN["product"], lambda rows: tf.reverse(rows, [1]), ["--vectors"], "the answer is not the rows that the search found"),
+            (lambda m, q: tf.round(TAKEN["product"](m, q)), lambda rows: rows, ["--vectors"], "does not recognise its search"),
+            (TAKEN["product"], lambda rows: rows, ["--rows", "0:5"], "cannot be asked within limits"),
+            (TAKEN["product"], lambda rows: rows, ["--min-score", "0", "--vectors"], "cannot be asked within limits"))):
+        save(Named(scores, change), tmp_path / str(i))
+        assert saying in query(tmp_path / str(i), queries, "--k", 5, *flags)
+        assert len(query(tmp_path / str(i), queries, "--k", 5)) == 2

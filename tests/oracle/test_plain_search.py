@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from plain_models import DIM, N, ROWS, TAKEN, Model, ask, assert_taken, check, compare, norm, rng, save
+from plain_models import DIM, N, ROWS, TAKEN, Model, ask, assert_taken, check, compare, keras_dot, norm, rng, save
 from runtime_tool import Runner
 
 
@@ -67,6 +67,9 @@ NOT_TAKEN = {
     "root_and_more": lambda m, q: tf.reduce_sum(q * q, 1)[:, None] - tf.norm(q[:, None, :] - m.rows[None], axis=-1),
     "other_shape": lambda m, q: tf.reshape(tf.matmul(q, m.rows, transpose_b=True), [-1, 100]),
     "numbers_of_the_run": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) + tf.reduce_sum(q),
+    "first_of_two": lambda m, q: tf.matmul(tf.stack([q, -q], 1), m.rows[None], transpose_b=True)[:, 0],
+    "last_of_one": lambda m, q: tf.matmul(q[:, None], m.rows[None], transpose_b=True)[:, -1],
+    "rows_a_query": lambda m, q: keras_dot(q, m.rows[None] * (1 + tf.round(q[:, :1, None] * 0)), 1, 2),
     "queries_without_their_norm": lambda m, q: tf.matmul(q, m.rows, transpose_b=True) - tf.reduce_max(q, 1, keepdims=True),
 }
 
@@ -138,12 +141,31 @@ def test_widened_queries_of_unknown_width_are_left(runner, tmp_path):
     compare(ask(runner, queries, 3), module.search(tf.constant(queries), tf.constant(3)))
 
 
-def test_queries_of_three_dimensions(runner, tmp_path):
-    module = Model(product, spec=(None, None, DIM))
+@pytest.mark.parametrize("scores", [product, lambda m, q: tf.matmul(q, m.rows[None], transpose_b=True),
+                                    lambda m, q: keras_dot(q, m.rows[None], 2, 2)])
+def test_queries_of_three_dimensions(runner, tmp_path, scores):
+    module = Model(scores, spec=(None, None, DIM))
     assert runner.open(save(module, tmp_path / "model")) == "ok"
     assert_taken(runner)
-    queries = rng.standard_normal((3, 5, DIM)).astype(np.float32)
-    compare(ask(runner, queries, 4), module.search(tf.constant(queries), tf.constant(4)))
+    for batch in ((3, 5), (1, 1), (2, 0)):
+        queries = rng.standard_normal((*batch, DIM)).astype(np.float32)
+        compare(ask(runner, queries, 4), module.search(tf.constant(queries), tf.constant(4)))
+
+
+@pytest.mark.parametrize("name", ["cosine", "cosine_columns", "cosine_guarded", "keras_dot", "keras_dot_columns", "keras_unit",
+                                  "keras_cosine"])
+def test_rows_and_queries_shorter_than_epsilon(runner, tmp_path, name):
+    """Each way of normalising has an epsilon of its own, below which a vector stays short."""
+    lengths = 10.0 ** np.linspace(-18, 2, 200)
+    rows = ROWS[:200] / np.linalg.norm(ROWS[:200], axis=1, keepdims=True) * lengths[:, None]
+    rows[[5, 50]] = 0
+    module = Model(TAKEN[name], rows.astype(np.float32))
+    assert runner.open(save(module, tmp_path / "model")) == "ok"
+    assert_taken(runner)
+    queries = (rng.standard_normal((6, DIM)) * np.array([1, 1e-3, 1e-7, 1e-9, 1e-14, 0])[:, None]).astype(np.float32)
+    for k in (1, 20, 200):
+        theirs = module.search(tf.constant(queries), tf.constant(k))
+        compare(ask(runner, queries, k), theirs, TAKEN[name](module, tf.constant(queries)))
 
 
 @pytest.mark.parametrize("top,taken", [

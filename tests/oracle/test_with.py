@@ -1,5 +1,6 @@
 """`fuse --with similar,lookup`: rows asked for by their numbers, against NumPy, whoever asks and whatever was edited."""
 
+import json
 import os
 import subprocess
 
@@ -88,10 +89,24 @@ class Asked:
         assert shown.count(" = _InlaySearch(") == 1 and "TopKV2" not in shown and "MatMul" not in shown, shown
         self.check(run_ours(inlay, self.folder, scratch, self.runs()))
 
+    def check_within(self, inlay):
+        """Fewer rows than k: what the graph takes out of each answer must not be what is not there."""
+        index = self.index()
+        ask = ["query", self.folder, "--similar", ",".join(map(str, index)), "--signature", self.similar, "--json"]
+        found = [[hit["index"] for hit in one["results"]] for one in json.loads(inlay(*ask, "--k", len(self.of.rows)))["queries"]]
+        some = [row for row in (*range(6), 15) if row < len(self.of.rows)]
+        for flags in (["--k", 20], ["--min-score", "-1e30", "--all"]):
+            few = json.loads(inlay(*ask, "--rows", ",".join(map(str, some)), *flags, "--vectors"))["queries"]
+            for own, all_of, one in zip(index, found, few, strict=True):
+                assert [hit["index"] for hit in one["results"]] == [row for row in all_of if row in some and row != own]
+                for hit in one["results"]:
+                    np.testing.assert_array_equal(np.array(hit["vector"], np.float32), self.of.rows[hit["index"]].astype(np.float32))
+
     def check_all(self, inlay, scratch, ways):
         for load in ways:
             self.check(load(self.folder, self.runs()))
         self.check_ours(inlay, scratch)
+        self.check_within(inlay)
 
 
 def run_ours(inlay, folder, scratch, runs):

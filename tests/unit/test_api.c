@@ -52,6 +52,38 @@ static void searches_of_every_size_are_answered(void **state) {
     inlay_model_close(m);
 }
 
+/* With a minimum that rules the last one out: what stands behind the counts has no vector. */
+static void hits_bring_the_vectors_that_were_asked_for(void **state) {
+    inlay_model *m = open_model(state);
+    inlay_search_options o;
+    inlay_error err;
+    inlay_hits *h;
+    inlay_search_options_init(&o);
+    o.k = 3;
+    assert_ok(inlay_search_vectors_with(m, NULL, rows[0], 2, DIM, &o, &h, &err), &err);
+    assert_null(h->vectors);
+    assert_int_equal(h->dim, 0);
+    inlay_hits_release(h);
+    o.vectors = true;
+    o.min_score = 0.5f;
+    assert_ok(inlay_search_vectors_with(m, NULL, rows[0], 2, DIM, &o, &h, &err), &err);
+    assert_int_equal(h->dim, DIM);
+    assert_int_equal(h->k, 3);
+    for (size_t q = 0; q < 2; q++) {
+        assert_int_equal(h->counts[q], 2);
+        for (size_t i = 0; i < 3; i++) {
+            const float *wanted = i < 2 ? rows[h->indices[q * 3 + i]] : (float[DIM]){0};
+            assert_memory_equal(h->vectors + (q * 3 + i) * DIM, wanted, DIM * sizeof(float));
+        }
+    }
+    inlay_hits_release(h);
+    o.size = offsetof(inlay_search_options, vectors); /* of a program built before there were any */
+    assert_ok(inlay_search_vectors_with(m, NULL, rows[0], 1, DIM, &o, &h, &err), &err);
+    assert_null(h->vectors);
+    inlay_hits_release(h);
+    inlay_model_close(m);
+}
+
 /* Each row is answered by one part, in whatever number of parts, and the lengths of parts differ by one at most. */
 static void parts_have_all_rows_between_them(void **state) {
     inlay_model *m = open_model(state);
@@ -214,11 +246,9 @@ static void the_library_warns_of_shared_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(searches_of_every_size_are_answered),
-        IN_SCRATCH(parts_have_all_rows_between_them),
-        IN_SCRATCH(mistakes_are_answered_with_or_without_an_error),
-        IN_SCRATCH(a_callers_memory_is_given_back_once),
-        IN_SCRATCH(options_of_an_older_program_keep_the_defaults),
+        IN_SCRATCH(searches_of_every_size_are_answered), IN_SCRATCH(hits_bring_the_vectors_that_were_asked_for),
+        IN_SCRATCH(parts_have_all_rows_between_them),    IN_SCRATCH(mistakes_are_answered_with_or_without_an_error),
+        IN_SCRATCH(a_callers_memory_is_given_back_once), IN_SCRATCH(options_of_an_older_program_keep_the_defaults),
         IN_SCRATCH(the_library_warns_of_shared_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,21 +1,17 @@
 /* Searches by index must give, bit for bit, what searches without one give. */
 #include "unit/random.h"
-#include "unit/scratch.h"
-#include "unit/unit.h"
+#include "unit/search_world.h"
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
 #include "base/num.h"
 #include "base/pool.h"
 #include "kernel/quant/quant.h"
-#include "search/search_index.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static char *folder; /* of scratch files, for all tests */
 
 static double gaussian(void) {
     double sum = 0;
@@ -24,8 +20,6 @@ static double gaussian(void) {
 }
 
 /* ---- worlds: chunks of rows, some with an index */
-
-enum { MAX_CHUNKS = 4 };
 
 /* What the rows are like. */
 typedef enum fill {
@@ -55,26 +49,6 @@ typedef struct plan {
     int dead, odd_sides; /* percent of rows: removed ones; ones whose side number is not theirs */
     fill fill;
 } plan;
-
-typedef struct world {
-    search_view with, without;
-    search_chunk chunks[2][MAX_CHUNKS];
-    void *blocks[2 * MAX_CHUNKS];
-    file_map *files[MAX_CHUNKS];
-    search_index *indexes[MAX_CHUNKS];
-    int64_t rows;
-} world;
-
-static double store(uint8_t *p, dtype type, double value) {
-    float f = (float)value;
-    uint16_t half = type == INLAY_FLOAT16 ? f32_to_f16(f) : f32_to_bf16(f);
-    switch (type) {
-    case INLAY_FLOAT64: memcpy(p, &value, 8); return value;
-    case INLAY_FLOAT32: memcpy(p, &f, 4); return (double)f;
-    case INLAY_INT8: *p = (uint8_t)(int8_t)fmax(-128, fmin(127, rint(value * 20))); return (int8_t)*p;
-    default: memcpy(p, &half, 2); return (double)(type == INLAY_FLOAT16 ? f16_to_f32(half) : bf16_to_f32(half));
-    }
-}
 
 /* Whole numbers up to 127, the largest of each row, so that codes hold them without error. Ten rows stand out. Their
  * products with 1979 have one sum; adding them one by one in eight lanes, those of even rows are mostly rounded down,
@@ -141,52 +115,21 @@ static void make_chunk(world *w, const plan *p, size_t c) {
         float number = side_of(p, squares);
         memcpy(side + 4 * i, &number, 4);
     }
-    w->chunks[0][c] = w->chunks[1][c] = (search_chunk){.rows = data,
-                                                       .side = p->no_side ? NULL : side,
-                                                       .count = count,
-                                                       .first_row = w->rows,
-                                                       .type = p->types[c],
-                                                       .transposed = p->transposed[c]};
-    w->rows += count;
-}
-
-static const search_tie tie = {
-    .key = {(const uint8_t *)"rows/0", 6}, .rows_crc = 0x01020304, .side_crc = 5, .rows_size = 6, .side_size = 7};
-
-static void build_index(const search_chunk *chunk, int64_t dim, search_metric metric, const char *path) {
-    inlay_error err;
-    file_writer *out;
-    assert_ok(file_create(path, FILE_DIRECT, &out, &err), &err);
-    assert_ok(search_index_build(chunk, dim, metric, &tie, out, NULL, &err), &err);
-    assert_ok(file_commit(out, &err), &err);
+    add_chunk(w, c,
+              (search_chunk){.rows = data,
+                             .side = p->no_side ? NULL : side,
+                             .count = count,
+                             .type = p->types[c],
+                             .transposed = p->transposed[c]});
 }
 
 static void make_world(world *w, const plan *p) {
-    inlay_error err;
     *w = (world){0};
     for (size_t c = 0; c < p->n_chunks; c++) {
         make_chunk(w, p, c);
-        if (!p->indexed[c]) continue;
-        const char *path = scratch_path((void **)&folder, "index");
-        build_index(w->chunks[0] + c, p->dim, p->metric, path);
-        assert_ok(file_map_open(path, false, w->files + c, &err), &err);
-        assert_ok(file_remove(path, &err), &err);
-        assert_ok(search_index_open(file_map_bytes(w->files[c]), "index", w->indexes + c, &err), &err);
-        assert_ok(search_index_check(w->indexes[c], NULL, &err), &err);
-        w->chunks[0][c].index = w->indexes[c];
-        assert_true(search_index_fits(w->indexes[c], w->chunks[0] + c, p->dim, p->metric));
+        if (p->indexed[c]) add_index(w, c, p->metric, p->dim);
     }
-    w->with = (search_view){w->chunks[0], p->n_chunks, p->dim, p->metric};
-    w->without = (search_view){w->chunks[1], p->n_chunks, p->dim, p->metric};
-}
-
-static void free_world(world *w) {
-    for (size_t c = 0; c < MAX_CHUNKS; c++) {
-        search_index_close(w->indexes[c]);
-        file_map_release(w->files[c]);
-        free(w->blocks[2 * c]);
-        free(w->blocks[2 * c + 1]);
-    }
+    end_world(w, p->n_chunks, p->metric, p->dim);
 }
 
 /* Queries like the rows, some of them rows or zero. */
@@ -335,15 +278,6 @@ static void thousands_of_queries_are_answered_alike(void **state) {
               .dead = 5};
     check_plan(&p, 3000, 10);
     check_plan(&p, 30, 400);
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    return scratch_make((void **)&folder);
-}
-static int remove_folder(void **state) {
-    (void)state;
-    return scratch_remove((void **)&folder);
 }
 
 int main(void) {

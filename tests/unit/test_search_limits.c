@@ -1,11 +1,9 @@
 /* Searches within limits must give, bit for bit, what is left of a scan of all rows when the others are struck out. */
 #include "unit/random.h"
-#include "unit/scratch.h"
-#include "unit/unit.h"
+#include "unit/search_world.h"
 
 #include "base/num.h"
 #include "base/pool.h"
-#include "search/search_index.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,31 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { MAX_CHUNKS = 3 };
-
-static char *folder; /* of scratch files, for all tests */
-
 /* ---- worlds */
-
-typedef struct world {
-    search_view with, without; /* indexes */
-    search_chunk chunks[2][MAX_CHUNKS];
-    void *blocks[2 * MAX_CHUNKS];
-    file_map *files[MAX_CHUNKS];
-    search_index *indexes[MAX_CHUNKS];
-    int64_t rows;
-} world;
-
-static double store(uint8_t *p, dtype type, double value) {
-    float f = (float)value;
-    uint16_t half = type == INLAY_FLOAT16 ? f32_to_f16(f) : f32_to_bf16(f);
-    switch (type) {
-    case INLAY_FLOAT64: memcpy(p, &value, 8); return value;
-    case INLAY_FLOAT32: memcpy(p, &f, 4); return (double)f;
-    case INLAY_INT8: *p = (uint8_t)(int8_t)fmax(-128, fmin(127, rint(value * 20))); return (int8_t)*p;
-    default: memcpy(p, &half, 2); return (double)(type == INLAY_FLOAT16 ? f16_to_f32(half) : bf16_to_f32(half));
-    }
-}
 
 /* Rows of whole numbers tie often; ROUGH ones score infinities and NaN, or are removed. */
 static void make_chunk(world *w, size_t c, search_chunk chunk, search_metric metric, int64_t dim, bool whole,
@@ -59,23 +33,7 @@ static void make_chunk(world *w, size_t c, search_chunk chunk, search_metric met
     }
     chunk.rows = data;
     chunk.side = metric == SEARCH_DOT && !rough ? NULL : side;
-    chunk.first_row = w->rows;
-    w->chunks[0][c] = w->chunks[1][c] = chunk;
-    w->rows += chunk.count;
-}
-
-static void add_index(world *w, size_t c, search_metric metric, int64_t dim) {
-    static const search_tie tie = {.key = {(const uint8_t *)"rows/0", 6}};
-    inlay_error err;
-    file_writer *out;
-    const char *path = scratch_path((void **)&folder, "index");
-    assert_ok(file_create(path, FILE_DIRECT, &out, &err), &err);
-    assert_ok(search_index_build(w->chunks[0] + c, dim, metric, &tie, out, NULL, &err), &err);
-    assert_ok(file_commit(out, &err), &err);
-    assert_ok(file_map_open(path, false, w->files + c, &err), &err);
-    assert_ok(file_remove(path, &err), &err);
-    assert_ok(search_index_open(file_map_bytes(w->files[c]), "index", w->indexes + c, &err), &err);
-    w->chunks[0][c].index = w->indexes[c];
+    add_chunk(w, c, chunk);
 }
 
 static void make_world(world *w) {
@@ -84,7 +42,7 @@ static void make_world(world *w) {
     search_metric metric = (search_metric)below(3);
     int64_t dim = below(3) ? 1 + below(12) : 1 + below(100);
     bool whole = below(2), rough = below(4) == 0, mixed = below(3) == 0;
-    size_t n = (size_t)(1 + below(MAX_CHUNKS));
+    size_t n = (size_t)(1 + below(3));
     dtype type = types[below(5)];
     for (size_t c = 0; c < n; c++) {
         search_chunk chunk = {
@@ -92,17 +50,7 @@ static void make_world(world *w) {
         make_chunk(w, c, chunk, metric, dim, whole, rough);
         if (below(4)) add_index(w, c, metric, dim);
     }
-    w->with = (search_view){w->chunks[0], n, dim, metric};
-    w->without = (search_view){w->chunks[1], n, dim, metric};
-}
-
-static void free_world(world *w) {
-    for (size_t c = 0; c < MAX_CHUNKS; c++) {
-        search_index_close(w->indexes[c]);
-        file_map_release(w->files[c]);
-        free(w->blocks[2 * c]);
-        free(w->blocks[2 * c + 1]);
-    }
+    end_world(w, n, metric, dim);
 }
 
 /* ---- filters, and the model of one: a bool a row */
@@ -353,13 +301,49 @@ static void unfit_limits_are_named(void **state) {
     }
 }
 
-static int make_folder(void **state) {
-    (void)state;
-    return scratch_make((void **)&folder);
+static double number_at(const search_chunk *chunk, int64_t row, int64_t j) {
+    int64_t at = chunk->transposed ? j * chunk->count + row : row * 3 + j;
+    const uint8_t *p = (const uint8_t *)chunk->rows + (size_t)at * dtype_size(chunk->type);
+    double wide;
+    switch (chunk->type) {
+    case INLAY_FLOAT64: memcpy(&wide, p, sizeof wide); return wide;
+    case INLAY_FLOAT32: return (double)load_f32(p);
+    case INLAY_INT8: return (int8_t)*p;
+    default: return (double)(chunk->type == INLAY_FLOAT16 ? f16_to_f32(load_u16(p)) : bf16_to_f32(load_u16(p)));
+    }
 }
-static int remove_folder(void **state) {
+
+static void check_vector(const world *w, int64_t row) {
+    float vector[3];
+    const search_chunk *found = NULL;
+    search_vector(&w->with, row, vector);
+    for (size_t c = 0; c < MAX_CHUNKS; c++) {
+        const search_chunk *chunk = &w->chunks[0][c];
+        if (row >= chunk->first_row && row < chunk->first_row + chunk->count) found = chunk;
+    }
+    for (int64_t j = 0; j < 3; j++)
+        assert_true(vector[j] == (float)(found ? number_at(found, row - found->first_row, j) : 0));
+}
+
+/* Whatever the dtype and the layout, with an empty chunk, a gap, and rows that nobody has. */
+static void vectors_are_the_rows_as_they_are_stored(void **state) {
     (void)state;
-    return scratch_remove((void **)&folder);
+    static const dtype types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8};
+    enum { TYPES = sizeof types / sizeof *types };
+    seed = 0xa4093822299f31d0;
+    for (size_t round = 0; round < 2 * TYPES * MAX_CHUNKS; round++) {
+        world w = {0};
+        for (size_t c = 0; c < MAX_CHUNKS; c++) {
+            search_chunk chunk = {.count = c == round % MAX_CHUNKS ? 0 : 1 + below(6),
+                                  .type = types[(c + round / 2) % TYPES],
+                                  .transposed = (c + round / MAX_CHUNKS) % 2};
+            make_chunk(&w, c, chunk, SEARCH_DOT, 3, false, false);
+            if (c == 1) w.rows += 2;
+        }
+        end_world(&w, MAX_CHUNKS, SEARCH_DOT, 3);
+        for (int64_t row = -1; row < w.rows + 2; row++) check_vector(&w, row);
+        free_world(&w);
+    }
 }
 
 int main(void) {
@@ -368,6 +352,7 @@ int main(void) {
         cmocka_unit_test(what_is_left_is_answered_in_its_order),
         cmocka_unit_test(only_what_lies_within_is_looked_at),
         cmocka_unit_test(unfit_limits_are_named),
+        cmocka_unit_test(vectors_are_the_rows_as_they_are_stored),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

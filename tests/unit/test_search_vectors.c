@@ -293,6 +293,7 @@ static void searches_keep_within_limits(void **state) {
         limits.only = (inlay_row_set){.ranges = &only, .n_ranges = 1};
         limits.except = (inlay_row_set){.ranges = &except, .n_ranges = 1};
         limits.min_score = 50;
+        limits.vectors = true;
         inlay_hits *all;
         assert_ok(inlay_vectors_search_all(v, queries[0], QUERIES, DIM, &limits, &all, &err), &err);
         size_t most = 0;
@@ -305,7 +306,14 @@ static void searches_keep_within_limits(void **state) {
         }
         assert_int_equal(all->k, most);
         assert_true(most > 3);
+        for (size_t q = 0; q < QUERIES; q++)
+            for (size_t i = 0; i < most; i++) {
+                const float *wanted =
+                    (int64_t)i < all->counts[q] ? values[all->indices[q * most + i]] : (float[DIM]){0};
+                assert_memory_equal(all->vectors + (q * most + i) * DIM, wanted, DIM * sizeof(float));
+            }
 
+        limits.vectors = false;
         limits.k = (int64_t)most + 2;
         int64_t *rows = calloc(QUERIES * (most + 2), sizeof *rows);
         float *scores = calloc(QUERIES * (most + 2), sizeof *scores);

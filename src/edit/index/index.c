@@ -172,8 +172,6 @@ inlay_status index_make(const char *folder, const char *name, progress *progress
     arena a;
     arena_init(&a, 0);
     inlay_status status = list_names(folder, &a, &names, &n, err);
-    if (status == INLAY_OK && n == 0)
-        status = fail_at(err, INLAY_NOT_FOUND, folder, -1, "holds no search whose rows could be indexed");
     for (size_t i = 0; status == INLAY_OK && i < n; i++)
         status = make_collection(folder, names[i], progress, report, err);
     arena_free(&a);
@@ -194,6 +192,9 @@ inlay_status index_count_rows(const char *folder, const char *name, uint64_t *ro
     arena a;
     arena_init(&a, 0);
     inlay_status status = name ? INLAY_OK : list_names(folder, &a, &names, &n, err);
+    if (status == INLAY_OK && n == 0)
+        status = fail_at(err, INLAY_NOT_FOUND, folder, -1,
+                         "holds no search whose rows could be indexed: only those that inlay fuse made have such rows");
     for (size_t i = 0; status == INLAY_OK && i < n; i++) {
         collection c = {0};
         status = collection_open(folder, names[i], &a, &c, err);

@@ -135,25 +135,19 @@ inlay_status chunk_add_given(chunk_builder *b, int64_t first, int64_t count, int
 }
 
 inlay_status chunk_end(chunk_builder *b, inlay_error *err) {
-    rows_edit *e = b->e;
     if (b->count == 0) return INLAY_OK;
     if (b->filled) end_block(b);
-    size_t number = e->next_variable++;
-    next_chunk next = {.count = b->count, .guarded = b->guarded};
-    TRY(rows_variable(e, "rows", number, &next.rows, err));
-    shape dims = shape_matrix(b->count, e->c.dim);
-    TRY(rows_put_entry(e, next.rows, e->c.type, &dims, b->shard, b->offset, (uint64_t)b->count * rows_row_bytes(&e->c),
-                       b->crc, err));
+    placed_chunk chunk = {.count = b->count,
+                          .guarded = b->guarded,
+                          .sided = b->sided,
+                          .rows = {b->shard, b->offset, (uint64_t)b->count * rows_row_bytes(&b->e->c), b->crc},
+                          .step = b->block_bytes,
+                          .sums = &b->sums};
     if (b->sided) {
-        uint64_t offset = file_position(b->out);
-        TRY(rows_variable(e, "side", number, &next.side, err));
-        TRY(file_append(b->out, b->sides.data, b->sides.size, err));
-        dims = shape_vector(b->count);
-        TRY(rows_put_entry(e, next.side, INLAY_FLOAT32, &dims, b->shard, offset, b->sides.size,
-                           crc32c(0, b->sides.data, b->sides.size), err));
+        const buffer *sides = &b->sides;
+        chunk.side = (stored_part){b->shard, file_position(b->out), sides->size, crc32c(0, sides->data, sides->size)};
+        TRY(file_append(b->out, sides->data, sides->size, err));
     }
-    e->graph_changed = true;
-    e->report->chunks++;
-    if (e->manifest && !(next.json = rows_new_json(e, &next, b->block_bytes, &b->sums))) return fail_memory(err);
-    return rows_add_chunk(e, &next, err);
+    b->e->report->chunks++;
+    return rows_put_chunk(b->e, &chunk, err);
 }

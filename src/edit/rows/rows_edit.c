@@ -91,6 +91,26 @@ inlay_status rows_put_entry(rows_edit *e, const char *variable, dtype type, cons
     return bundle_edit_entry(e->change->bundle, bytes_of(key), type, dims, shard, offset, size, crc, err);
 }
 
+static inlay_status put_part(rows_edit *e, const char *variable, dtype type, const shape *dims, const stored_part *part,
+                             inlay_error *err) {
+    return rows_put_entry(e, variable, type, dims, part->shard, part->offset, part->size, part->crc, err);
+}
+
+inlay_status rows_put_chunk(rows_edit *e, const placed_chunk *chunk, inlay_error *err) {
+    size_t number = e->next_variable++;
+    next_chunk next = {.count = chunk->count, .guarded = chunk->guarded};
+    shape matrix = shape_matrix(chunk->count, e->c.dim), vector = shape_vector(chunk->count);
+    TRY(rows_variable(e, "rows", number, &next.rows, err));
+    TRY(put_part(e, next.rows, e->c.type, &matrix, &chunk->rows, err));
+    if (chunk->sided) {
+        TRY(rows_variable(e, "side", number, &next.side, err));
+        TRY(put_part(e, next.side, INLAY_FLOAT32, &vector, &chunk->side, err));
+    }
+    if (e->manifest && !(next.json = rows_new_json(e, &next, chunk->step, chunk->sums))) return fail_memory(err);
+    e->graph_changed = true;
+    return rows_add_chunk(e, &next, err);
+}
+
 inlay_status rows_old_sides(rows_edit *e, size_t chunk, tensor **out, inlay_error *err) {
     return bundle_read(e->c.bundle, e->c.chunks[chunk].factor, out, err);
 }

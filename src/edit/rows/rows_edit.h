@@ -69,6 +69,25 @@ json_t *rows_old_json(const collection *c, const json_t *manifest, size_t chunk)
  * known. NULL when memory is out. */
 json_t *rows_new_json(rows_edit *e, const next_chunk *chunk, uint64_t step, const buffer *sums);
 
+/* Bytes of a data file. */
+typedef struct stored_part {
+    int32_t shard;
+    uint64_t offset, size;
+    uint32_t crc;
+} stored_part;
+
+/* A new chunk: rows in C order, their factors, and the sums of their blocks as rows_new_json takes them. */
+typedef struct placed_chunk {
+    int64_t count; /* above 0 */
+    bool guarded, sided;
+    stored_part rows, side;
+    uint64_t step;
+    const buffer *sums;
+} placed_chunk;
+
+/* Names the variables of CHUNK and puts it behind the chunks there are. */
+inlay_status rows_put_chunk(rows_edit *e, const placed_chunk *chunk, inlay_error *err);
+
 /* rows_patch.c */
 inlay_status rows_set(rows_edit *e, inlay_error *err);
 inlay_status rows_tombstone(rows_edit *e, inlay_error *err);

@@ -100,34 +100,25 @@ static inlay_status check_edges(const chunk_view *v, int64_t begin, int64_t end,
 }
 
 inlay_status chunk_view_add(chunk_view *v, int64_t begin, int64_t end, inlay_error *err) {
-    rows_edit *e = v->e;
     const collection_chunk *k = v->chunk;
     if (begin == end) return INLAY_OK;
     TRY(check_edges(v, begin, end, err));
-    int64_t n = end - begin;
-    size_t number = e->next_variable++;
-    next_chunk next = {.count = n, .guarded = k->guarded};
-    TRY(rows_variable(e, "rows", number, &next.rows, err));
     uint64_t from = (uint64_t)begin * v->row_bytes, to = (uint64_t)end * v->row_bytes;
     buffer blocks = {0};
-    shape dims = shape_matrix(n, e->c.dim);
     uint32_t crc = range_sum(v, from, to, &blocks);
-    inlay_status status;
-    TRY_TO(done, buffer_check(&blocks, err));
-    TRY_TO(done, rows_put_entry(e, next.rows, e->c.type, &dims, k->stored->shard, k->stored->offset + from, to - from,
-                                crc, err));
+    placed_chunk chunk = {.count = end - begin,
+                          .guarded = k->guarded,
+                          .sided = v->sides != NULL,
+                          .rows = {k->stored->shard, k->stored->offset + from, to - from, crc},
+                          .step = from % v->step ? 0 : v->step,
+                          .sums = &blocks};
     if (v->sides) {
-        size_t at = (size_t)begin * sizeof(float), size = (size_t)n * sizeof(float);
-        TRY_TO(done, rows_variable(e, "side", number, &next.side, err));
-        dims = shape_vector(n);
-        TRY_TO(done, rows_put_entry(e, next.side, INLAY_FLOAT32, &dims, k->factor->shard, k->factor->offset + at, size,
-                                    crc32c(0, v->sides->data + at, size), err));
+        size_t at = (size_t)begin * sizeof(float), size = (size_t)(end - begin) * sizeof(float);
+        chunk.side =
+            (stored_part){k->factor->shard, k->factor->offset + at, size, crc32c(0, v->sides->data + at, size)};
     }
-    if (e->manifest && !(next.json = rows_new_json(e, &next, from % v->step ? 0 : v->step, &blocks)))
-        TRY_TO(done, fail_memory(err));
-    e->graph_changed = true;
-    status = rows_add_chunk(e, &next, err);
-done:
+    inlay_status status = buffer_check(&blocks, err);
+    if (status == INLAY_OK) status = rows_put_chunk(v->e, &chunk, err);
     buffer_free(&blocks);
     return status;
 }
