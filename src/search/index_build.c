@@ -17,7 +17,7 @@ typedef struct build {
     uint64_t first;    /* segment of this wave */
     size_t wave;       /* segments at a time, at most */
     uint8_t *segments; /* [wave] */
-    double *scratch;   /* [threads, dim, QUANT_ROWS] */
+    double *scratch;   /* [threads, dim, QUANT_ROWS + 1] */
     uint32_t *sums;    /* [segments], masked */
     struct progress *progress;
 } build;
@@ -32,13 +32,19 @@ static void put_head(uint8_t *heads, size_t block, const quant_head *head) {
 static void build_segment(void *ctx, size_t index, int worker) {
     build *b = ctx;
     uint64_t segment = b->first + index;
-    uint8_t *out = b->segments + index * b->at.segment_bytes, *codes = out + INDEX_HEADS;
+    uint8_t *out = b->segments + index * b->at.segment_bytes, *codes = out + b->at.codes;
     size_t blocks = index_segment_blocks(&b->at, segment), size = (size_t)index_segment_size(&b->at, segment);
-    double *scratch = b->scratch + (size_t)worker * b->rows.dim * QUANT_ROWS;
-    memset(out, 0, INDEX_HEADS);
-    for (size_t i = 0; i < blocks; i++) {
-        size_t first = (size_t)segment * INDEX_SEGMENT_ROWS + i * QUANT_ROWS;
-        quant_head head = quant_encode(&b->rows, b->type, b->transposed, first, scratch, codes + i * b->at.block_bytes);
+    double *scratch = b->scratch + (size_t)worker * b->rows.dim * (QUANT_ROWS + 1);
+    quant_centre centre = {0};
+    memset(out, 0, (size_t)b->at.codes);
+    for (size_t i = 0; i < blocks; i++, codes += b->at.block_bytes) {
+        size_t first = (size_t)segment * INDEX_SEGMENT_ROWS + i * QUANT_ROWS, run = i / QUANT_RUN;
+        if (i % QUANT_RUN == 0) {
+            float *at = (float *)(void *)(out + INDEX_CENTRES + run * b->at.centre_bytes);
+            centre = quant_find_centre(&b->rows, b->type, b->transposed, first, scratch, codes, at);
+            memcpy(out + INDEX_HEADS + run * sizeof centre.length, &centre.length, sizeof centre.length);
+        }
+        quant_head head = quant_encode(&b->rows, b->type, b->transposed, first, &centre, scratch, codes);
         put_head(out, i, &head);
     }
     b->sums[segment] = crc32c_mask(crc32c(0, out, size));
@@ -98,7 +104,7 @@ inlay_status search_index_build(const search_chunk *chunk, int64_t dim, search_m
     b.wave = min_size(4 * (size_t)pool_threads(), max_size(WAVE_BYTES / b.at.segment_bytes, 1));
     b.wave = min_size(b.wave, max_size((size_t)b.at.segments, 1));
     b.segments = mem_array(b.wave, (size_t)b.at.segment_bytes);
-    b.scratch = mem_array((size_t)pool_threads() * QUANT_ROWS * sizeof(double), (size_t)dim + 1);
+    b.scratch = mem_array((size_t)pool_threads() * (QUANT_ROWS + 1) * sizeof(double), (size_t)dim + 1);
     b.sums = mem_array((size_t)b.at.segments + 1, sizeof *b.sums);
     if (!b.segments || !b.scratch || !b.sums) TRY_TO(done, fail_memory(err));
     TRY_TO(done, write_head(&b, metric, chunk->type, tie, out, err));

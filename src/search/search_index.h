@@ -51,7 +51,7 @@ bool search_index_fits(const search_index *index, const search_chunk *chunk, int
 
 /* What the searches of this process did by index so far, for measurements. */
 typedef struct search_index_counts {
-    uint64_t refined; /* blocks that both planes of a query were asked about, since its floor had settled */
+    uint64_t refined; /* rows that both planes of a query were asked about by themselves, since its floor had settled */
     uint64_t kept;    /* rows that survived the codes */
     uint64_t scored;  /* of them */
     uint64_t left;    /* queries that the scan answered */
