@@ -9,9 +9,9 @@
 enum {
     LEAST_CAPACITY = 64,
     KEPT_ROWS = 1024,      /* of a query and a thread, at least */
-    KEPT_SHARE = 64,       /* else the rows' share that is worth scoring one by one */
+    KEPT_SHARE = 16,       /* else the rows' share that is worth scoring one by one */
     KEPT_BYTES = 64 << 20, /* of all queries and threads */
-    MOST_KEPT = 1 << 16    /* of a query and a thread */
+    MOST_KEPT = 1 << 18    /* of a query and a thread */
 };
 
 static size_t most_kept(const index_run *s) {

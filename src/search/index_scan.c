@@ -13,12 +13,13 @@ enum {
     HASTY_TIMES_K = 16,
     SETTLED_ROWS = 2048, /* after so many, or more for large k, the share that survives says something */
     SETTLED_TIMES_K = 32,
-    LEAVE_SHARE = 16,   /* of rows: scoring more of them one by one is slower than the scan */
-    LEAVE_REFINED = 16, /* of rows: asking both planes about more of them is */
+    LEAVE_SHARE = 16,  /* of rows: scoring more of them one by one is slower than the scan */
+    BLOCK_HITS = 4,    /* of a block, that cost more one by one than all of its rows at once */
+    LEAVE_REFINED = 8, /* of rows: asking both planes about more of them is */
     SLACK = 32,
     SLACK_TIMES_K = 16,
     SAMPLE_SHARE = 16,   /* of the rows are met before the share that will survive is judged */
-    SAMPLE_REFINED = 24, /* the share of rows to ask both planes about with which it is worth going on */
+    SAMPLE_REFINED = 32, /* the share of rows to ask both planes about with which it is worth going on */
     SAMPLE_SLACK = 8
 };
 
@@ -124,30 +125,58 @@ static float radix_of(const index_run *s) {
     return (float)(2 * s->quant->query_max + 1);
 }
 
-/* By both planes at once. */
-static void scan_pair(index_run *s, index_worker *w, size_t number, const piece *p) {
+/* By both planes at once. LIMITS [blocks of P], HITS [rows of P]. */
+static void scan_pair(index_run *s, index_part *part, size_t number, const piece *p, float *limits, quant_hit *hits) {
     index_query *q = s->queries + number;
-    quant_query ask = two_planes(q, radix_of(s), w->limits, w->hits);
+    quant_query ask = two_planes(q, radix_of(s), limits, hits);
     bases from;
     find_bases(s, number, p, &from);
-    find_limits(s, p, &q->two, index_floor(q), &from, w->limits);
+    find_limits(s, p, &q->two, index_floor(q), &from, limits);
     s->quant->pair(&p->rows, &ask);
-    admit(s, w->parts + number, q, p, &from, &ask);
+    admit(s, part, q, p, &from, &ask);
 }
 
-/* Asks both planes about each row that got past one, while its codes are at hand. */
+/* Block BLOCK of P by itself. */
+static piece block_of(const piece *p, size_t block) {
+    piece one = *p;
+    one.first_row += block * QUANT_ROWS;
+    one.first += block;
+    one.rows.codes += block * p->rows.groups * QUANT_GROUP * QUANT_ROWS;
+    one.rows.blocks = 1;
+    one.heads =
+        (quant_heads){p->heads.scale + block, p->heads.error + block, p->heads.norm + block, p->heads.low + block};
+    return one;
+}
+
+static void refine_row(index_run *s, index_part *part, index_query *q, const piece *p, const bases *from,
+                       const quant_hit *hit) {
+    const quant_query ask = two_planes(q, radix_of(s), NULL, NULL);
+    uint64_t row = p->first_row + hit->row;
+    if (row >= s->sources[p->source].rows.count) return;
+    index_block of = block_at(p, from, hit->row / QUANT_ROWS);
+    if (!index_may_win(s, q, &of, row, hit->estimate)) return;
+    index_admit(s, part, q, &of, row, s->quant->row(&p->rows, hit->row, &ask));
+    part->refined++;
+}
+
+/* Asks both planes about each row that got past one, while its codes are at hand: by themselves, or with their block
+ * when they are many of it. */
 static void refine(index_run *s, index_worker *w, size_t number, const piece *p, const bases *from,
                    const quant_query *found) {
     index_query *q = s->queries + number;
-    const quant_query ask = two_planes(q, radix_of(s), NULL, NULL);
-    uint64_t rows = s->sources[p->source].rows.count;
-    for (size_t i = 0; i < found->count && !index_has_left(q); i++) {
-        size_t row = found->hits[i].row;
-        if (p->first_row + row >= rows) continue;
-        index_block of = block_at(p, from, row / QUANT_ROWS);
-        if (!index_may_win(s, q, &of, p->first_row + row, found->hits[i].estimate)) continue;
-        index_admit(s, w->parts + number, q, &of, p->first_row + row, s->quant->row(&p->rows, row, &ask));
-        w->parts[number].refined++;
+    index_part *part = w->parts + number;
+    for (size_t i = 0, end = 0; i < found->count && !index_has_left(q); i = end) {
+        size_t block = found->hits[i].row / QUANT_ROWS;
+        while (end < found->count && found->hits[end].row / QUANT_ROWS == block) end++;
+        if (end - i < BLOCK_HITS) {
+            for (; i < end; i++) refine_row(s, part, q, p, from, found->hits + i);
+        } else {
+            const piece one = block_of(p, block);
+            float limit;
+            quant_hit hits[QUANT_ROWS];
+            part->refined += end - i;
+            scan_pair(s, part, number, &one, &limit, hits);
+        }
     }
 }
 
@@ -194,7 +223,7 @@ static void scan_piece(index_run *s, index_worker *w, const piece *p) {
     for (size_t q = 0; q < s->n; q++) {
         if (index_has_left(s->queries + q)) continue;
         if (active <= s->quant->few_queries) {
-            scan_pair(s, w, q, p);
+            scan_pair(s, w->parts + q, q, p, w->limits, w->hits);
         } else {
             tile[filled++] = q;
             if (filled == s->quant->tile_queries) {
@@ -271,14 +300,16 @@ static void judge_one(void *ctx, size_t number, int worker) {
     (void)worker;
     index_run *s = ctx;
     index_query *q = s->queries + number;
-    if (!index_has_left(q) && (too_many_survive(s, number) || too_many_are_refined(s, number))) index_leave(q);
+    q->hopeless = index_has_left(q) || too_many_survive(s, number) || too_many_are_refined(s, number);
 }
 
-/* A scan of many queries takes little longer for a few more. */
-static void leave_with_most(index_run *s) {
-    size_t left = 0;
-    for (size_t q = 0; q < s->n; q++) left += index_has_left(s->queries + q);
-    for (size_t q = 0; left > s->n / 2 && q < s->n; q++) index_leave(s->queries + q);
+/* A scan of many queries takes little longer for a few more, and one of some hardly less than one of a few more. */
+static void leave_if_hopeless(index_run *s) {
+    size_t hopeless = 0;
+    for (size_t q = 0; q < s->n; q++) hopeless += s->queries[q].hopeless;
+    bool all = hopeless > s->n / 2, some = s->n >= INDEX_BATCH;
+    for (size_t q = 0; q < s->n; q++)
+        if (all || (some && s->queries[q].hopeless)) index_leave(s->queries + q);
 }
 
 /* Every SAMPLE-th task, or all; then the others. */
@@ -298,6 +329,6 @@ void index_scan(index_run *s) {
     pool_run(sampled, sampled_task, s);
     if (sampled == s->tasks) return;
     pool_run(s->n, judge_one, s);
-    leave_with_most(s);
+    leave_if_hopeless(s);
     pool_run(s->tasks - sampled, other_task, s);
 }

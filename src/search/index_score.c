@@ -12,7 +12,7 @@
 enum {
     FIRST_WAVE = 64,   /* candidates of a query, at least; each wave is twice the one before */
     SERIAL_SLICES = 2, /* fewer are scored by the caller: waking threads takes longer */
-    SCORED_SHARE = 32  /* of rows: more candidates are not worth it */
+    SCORED_SHARE = 16  /* of rows: more candidates are not worth it */
 };
 
 /* ---- one list, by falling bound */

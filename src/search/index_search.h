@@ -58,6 +58,7 @@ typedef struct index_query {
     float norm; /* squared, as the scan has it */
     _Atomic float floor;
     _Atomic bool left;       /* the index does not help */
+    bool hopeless;           /* by the sample, it will not */
     scan_top top;            /* exact scores */
     candidates all;          /* by falling bound */
     size_t scored, wave_end; /* of them; the wave under way is between */
@@ -72,7 +73,10 @@ typedef struct index_worker {
     void *panels;      /* the same as panels */
 } index_worker;
 
-enum { INDEX_SLICE = 32 /* candidates that a thread scores at a time */ };
+enum {
+    INDEX_SLICE = 32, /* candidates that a thread scores at a time */
+    INDEX_BATCH = 32  /* queries of which the scan is slower for each; that of fewer is bound by its reading */
+};
 
 /* Some candidates of a query. */
 typedef struct index_slice {
@@ -87,7 +91,7 @@ typedef struct index_run {
     const quant_kernels *quant;
     const scan_kernels *scan;
     index_source *sources;
-    size_t n_sources, tasks, sample; /* of the tasks, this part is done first */
+    size_t n_sources, tasks, sample; /* of the tasks, one in so many is done first */
     uint64_t total_rows;             /* of the sources */
     bool has_double;
     size_t dim, groups, k, threads;
@@ -130,9 +134,9 @@ static inline void index_leave(index_query *q) {
  * time, survivors are scored for one, and what a survivor costs beside its arithmetic weighs more when that is short.
  * Measured at 100 and 768 dimensions. */
 static inline size_t index_worth(const index_run *s) {
-    enum { FEW = 64, BESIDE = 32768, BATCH = 32 };
+    enum { FEW = 64, BESIDE = 32768 };
     size_t many = FEW + BESIDE / (s->dim ? s->dim : 1);
-    return s->ask->n <= s->quant->few_queries ? FEW : s->ask->n < BATCH ? many / 2 : many;
+    return s->ask->n <= s->quant->few_queries ? FEW : s->ask->n < INDEX_BATCH ? many / 2 : many;
 }
 
 /* index_scan.c: stage one for the group; survivors are in the workers' parts. */
