@@ -1,6 +1,6 @@
 /* index [ROWS DIM [KIND [QUERIES...]]]: search by index beside the scan without one and the bandwidth of the machine,
- * all measured in turn within this run; k = 10, cosine over float32 rows in memory. KIND of rows: gaussian, clustered,
- * constant, twins, onehot, rising. */
+ * all measured in turn within this run, and what each stage lets through; k = 10, float32 rows in memory, cosine unless
+ * METRIC says 1 (dot product) or 2 (L2). KIND of rows: one of `kinds`, or all. */
 #include "base/alloc.h"
 #include "base/pool.h"
 #include "kernel/quant/quant.h"
@@ -11,18 +11,19 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { K = 10, MAX_QUERIES = 4000 };
 
 typedef struct bench {
-    const char *kind;
+    const struct kind *kind;
     float *data, *side;
     int64_t rows, dim;
     search_chunk chunk;
     search_metric metric;
     bool with;
     search_index *index;
-    const float *queries;
+    float *queries;
     int64_t n;
     float *scores[2];
     int64_t *found[2];
@@ -39,20 +40,99 @@ static float gaussian(uint64_t i) {
     return ((float)(x & 0xffff) + (float)(x >> 16 & 0xffff) + (float)(x >> 32 & 0xffff) + (float)(x >> 48)) / 65536 - 2;
 }
 
-/* Row ROW of a kind; clusters have a thousand rows each, in no order. */
-static void make_row(const char *kind, uint64_t row, int64_t dim, float *out) {
-    uint64_t n = (uint64_t)dim, cluster = mixed(row) % 1000;
-    for (uint64_t j = 0; j < n; j++) {
-        float own = gaussian(row * n + j);
-        switch (kind[0] == 'c' ? kind[1] : kind[0]) {
-        case 'l': out[j] = gaussian((cluster << 40) + j) + 0.1f * own; break;
-        case 'o': out[j] = kind[1] == 'n' && j == mixed(row) % n; break;
-        case 't': out[j] = gaussian(j) + 1e-3f * own; break;
-        case 'r': out[j] = own * (float)(row + 1); break;
-        default: out[j] = own;
-        }
-        if (kind[0] == 'c' && kind[1] == 'o') out[j] = gaussian(j);
-    }
+typedef struct place {
+    uint64_t row, rows, dim;
+} place;
+
+static float own_number(const place *p, uint64_t j) {
+    return gaussian(p->row * p->dim + j);
+}
+/* Clusters and originals lie in no order; they are far from any row's own numbers. */
+static float number_of(uint64_t centre, uint64_t j) {
+    return gaussian((centre + 1) << 40 | j);
+}
+
+static float plain(const place *p, uint64_t j, float amount) {
+    return amount * own_number(p, j);
+}
+static float in_cluster(const place *p, uint64_t j, float noise) {
+    return number_of(mixed(p->row) % 1000, j) + noise * own_number(p, j);
+}
+static float in_order(const place *p, uint64_t j, float noise) {
+    return number_of((p->row < p->rows ? p->row : mixed(p->row) % p->rows) * 1000 / p->rows, j) +
+           noise * own_number(p, j);
+}
+static float in_300(const place *p, uint64_t j, float noise) {
+    return number_of(mixed(p->row) % 300, j) + noise * own_number(p, j);
+}
+static float in_100(const place *p, uint64_t j, float noise) {
+    return number_of(mixed(p->row) % 100, j) + noise * own_number(p, j);
+}
+static float in_30(const place *p, uint64_t j, float noise) {
+    return number_of(mixed(p->row) % 30, j) + noise * own_number(p, j);
+}
+static float in_few(const place *p, uint64_t j, float noise) {
+    return number_of(mixed(p->row) % 8, j) + noise * own_number(p, j);
+}
+static float copy(const place *p, uint64_t j, float noise) {
+    return number_of(mixed(p->row) % (p->rows / 100 + 1), j) + noise * own_number(p, j);
+}
+static float shifted(const place *p, uint64_t j, float noise) {
+    return number_of(0, j) + noise * own_number(p, j);
+}
+static float one_hot(const place *p, uint64_t j, float value) {
+    return j == mixed(p->row) % p->dim ? value : 0;
+}
+static float signs(const place *p, uint64_t j, float value) {
+    return own_number(p, j) < 0 ? -value : value;
+}
+static float rising(const place *p, uint64_t j, float step) {
+    return own_number(p, j) * (1 + step * (float)p->row);
+}
+/* Lengths whose mean is that of few. */
+static float heavy(const place *p, uint64_t j, float most) {
+    uint64_t draw = mixed(p->row ^ 0x5bd1e995) % 1000000 + 1;
+    return own_number(p, j) * most / (float)draw;
+}
+/* Some elements far larger than others. */
+static float spiked(const place *p, uint64_t j, float most) {
+    float x = own_number(p, j);
+    return j % 50 == 7 ? most * (number_of(0, j) + 0.1f * x) : x;
+}
+
+static const struct kind {
+    const char *name;
+    float (*element)(const place *p, uint64_t j, float amount);
+    float amount;
+} kinds[] = {
+    {"gaussian", plain, 1},
+    {"clustered", in_cluster, 0.1f},
+    {"clustered-0.05", in_cluster, 0.05f},
+    {"clustered-0.01", in_cluster, 0.01f},
+    {"ordered-0.05", in_order, 0.05f},
+    {"300-0.05", in_300, 0.05f},
+    {"100-0.05", in_100, 0.05f},
+    {"30-0.05", in_30, 0.05f},
+    {"few-0.05", in_few, 0.05f},
+    {"few-0.01", in_few, 0.01f},
+    {"copies", copy, 1e-3f},
+    {"shifted-1", shifted, 1},
+    {"shifted-0.3", shifted, 0.3f},
+    {"shifted-0.1", shifted, 0.1f},
+    {"shifted-0.01", shifted, 0.01f},
+    {"twins", shifted, 1e-3f},
+    {"onehot", one_hot, 1},
+    {"signs", signs, 1},
+    {"constant", shifted, 0},
+    {"rising", rising, 1},
+    {"heavy", heavy, 1e6f},
+    {"huge", plain, 1e15f},
+    {"spiked", spiked, 20},
+};
+
+static void make_row(const struct kind *kind, uint64_t row, int64_t rows, int64_t dim, float *out) {
+    place p = {row, (uint64_t)rows, (uint64_t)dim};
+    for (uint64_t j = 0; j < p.dim; j++) out[j] = kind->element(&p, j, kind->amount);
 }
 
 static void fill_part(void *ctx, size_t part, int worker) {
@@ -61,7 +141,7 @@ static void fill_part(void *ctx, size_t part, int worker) {
     for (int64_t i = (int64_t)part * 1000; i < b->rows && i < (int64_t)part * 1000 + 1000; i++) {
         double squares = 0;
         float *row = b->data + i * b->dim;
-        make_row(b->kind, (uint64_t)i, b->dim, row);
+        make_row(b->kind, (uint64_t)i, b->rows, b->dim, row);
         for (int64_t j = 0; j < b->dim; j++) squares += (double)row[j] * (double)row[j];
         b->side[i] = (float)(b->metric == SEARCH_L2 ? squares : squares > 0 ? 1 / sqrt(squares) : 0);
     }
@@ -87,18 +167,25 @@ static void run_index(void *ctx) {
     run(ctx, 1);
 }
 
+/* The works are run one more time than is measured. */
 static void measure(bench *b, bench_reading *reading, int64_t n) {
+    int repeats = n >= 1000 ? 3 : 9;
     b->n = n;
     bench_work works[] = {{bench_read, reading, 0, 0}, {run_scan, b, 0, 0}, {run_index, b, 0, 0}};
-    bench_measure(works, 3, n >= 1000 ? 3 : 9);
-    double bytes = (double)reading->bytes, float_rate = bytes / works[1].median * 1e-9;
-    double codes = bytes / 4 / works[2].median * 1e-9, bandwidth = bytes / works[0].median * 1e-9;
+    search_index_counts before, after;
+    search_index_counted(&before);
+    bench_measure(works, 3, repeats);
+    search_index_counted(&after);
+    double bandwidth = (double)reading->bytes / works[0].median * 1e-9, asked = (double)n * (repeats + 1);
     int64_t wrong = 0;
     for (int64_t i = 0; i < n * K; i++) wrong += b->found[0][i] != b->found[1][i] || b->scores[0][i] != b->scores[1][i];
-    printf("%-9s %4" PRId64 " queries: scan %9.2f ms (%5.1f GB/s), index %9.2f ms (%5.1f GB/s): %5.2f x;"
-           " probe %5.1f GB/s; %" PRId64 " differ\n",
-           b->kind, n, works[1].median * 1e3, float_rate, works[2].median * 1e3, codes,
-           works[1].median / works[2].median, bandwidth, wrong);
+    printf("%-14s %4" PRId64 " queries: scan %9.2f ms, index %9.2f ms: %5.2f x; probe %5.1f GB/s; refined %6.2f %%,"
+           " kept %8.4f %%, scored %8.4f %%, left %3.0f %%; %" PRId64 " differ\n",
+           b->kind->name, n, works[1].median * 1e3, works[2].median * 1e3, works[1].median / works[2].median, bandwidth,
+           100.0 * (double)(after.refined - before.refined) / asked / (double)b->rows,
+           100.0 * (double)(after.kept - before.kept) / asked / (double)b->rows,
+           100.0 * (double)(after.scored - before.scored) / asked / (double)b->rows,
+           100.0 * (double)(after.left - before.left) / asked, wrong);
     fflush(stdout);
 }
 
@@ -120,44 +207,52 @@ static search_index *make_index(bench *b, file_map **map) {
     must(search_index_open(file_map_bytes(*map), "index", &index, &err), &err);
     double opened = bench_seconds();
     must(search_index_check(index, NULL, &err), &err);
-    printf("built in %.2f s, opened in %.2f ms, checked in %.2f s\n", built - began, (opened - opening) * 1e3,
-           bench_seconds() - opened);
+    printf("%s: %.0f MB built in %.2f s, opened in %.2f ms, checked in %.2f s\n", b->kind->name,
+           (double)file_map_bytes(*map).size * 1e-6, built - began, (opened - opening) * 1e3, bench_seconds() - opened);
     return index;
 }
 
+static void bench_kind(bench *b, const struct kind *kind, bench_reading *reading, const int64_t *counts, int n) {
+    file_map *map;
+    b->kind = kind;
+    pool_run((size_t)(b->rows + 999) / 1000, fill_part, b);
+    for (int64_t q = 0; q < MAX_QUERIES; q++)
+        make_row(kind, (uint64_t)(b->rows + 12345 + q), b->rows, b->dim, b->queries + q * b->dim);
+    b->index = make_index(b, &map);
+    for (int i = 0; i < n; i++) measure(b, reading, counts[i]);
+    search_index_close(b->index);
+    file_map_release(map);
+}
+
 int main(int argc, char **argv) {
+    enum { MOST_COUNTS = 8 };
     bench b = {.rows = argc > 1 ? atoll(argv[1]) : 1000000,
                .dim = argc > 2 ? atoll(argv[2]) : 100,
-               .kind = argc > 3 ? argv[3] : "gaussian",
                .metric = getenv("METRIC") ? (search_metric)atoi(getenv("METRIC")) : SEARCH_COSINE};
-    int64_t usual[] = {1, 10, 100, 1000};
+    const char *wanted = argc > 3 ? argv[3] : "gaussian";
+    int64_t counts[MOST_COUNTS] = {1, 10, 100, 1000};
+    int n = argc > 4 ? 0 : 4;
+    for (int i = 4; i < argc && n < MOST_COUNTS; i++) counts[n++] = atoll(argv[i]);
     size_t bytes = (size_t)(b.rows * b.dim) * sizeof(float);
-    float *queries = malloc((size_t)(MAX_QUERIES * b.dim) * sizeof *queries);
     b.data = bench_memory(bytes);
     b.side = malloc((size_t)b.rows * sizeof *b.side);
+    b.queries = malloc((size_t)(MAX_QUERIES * b.dim) * sizeof *b.queries);
     for (int i = 0; i < 2; i++) {
         b.scores[i] = malloc(MAX_QUERIES * K * sizeof(float));
         b.found[i] = malloc(MAX_QUERIES * K * sizeof(int64_t));
         if (!b.scores[i] || !b.found[i]) return 1;
     }
-    if (!queries || !b.side) return 1;
-    pool_run((size_t)(b.rows + 999) / 1000, fill_part, &b);
-    for (int64_t q = 0; q < MAX_QUERIES; q++)
-        make_row(b.kind, (uint64_t)(b.rows + 12345 + q), b.dim, queries + q * b.dim);
-    b.queries = queries;
+    if (!b.queries || !b.side) return 1;
     b.chunk = (search_chunk){
         .rows = b.data, .side = b.metric == SEARCH_DOT ? NULL : b.side, .count = b.rows, .type = INLAY_FLOAT32};
-    file_map *map;
-    b.index = make_index(&b, &map);
     bench_way best = bench_bandwidth(b.data, bytes, 3, NULL);
     bench_reading reading = {b.data, bytes, best};
     printf("%s, %d threads, %" PRId64 " x %" PRId64 "; best bandwidth %.1f GB/s (%d streams in %zu KiB)\n",
            quant_kernels_best()->name, pool_threads(), b.rows, b.dim, best.gigabytes_per_second, best.streams,
            best.chunk >> 10);
-    for (int i = 4; i < argc; i++) measure(&b, &reading, atoll(argv[i]));
-    for (size_t i = 0; argc <= 4 && i < sizeof usual / sizeof *usual; i++) measure(&b, &reading, usual[i]);
-    search_index_close(b.index);
-    file_map_release(map);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(wanted, "all") == 0 || strcmp(wanted, kinds[i].name) == 0)
+            bench_kind(&b, kinds + i, &reading, counts, n);
     bench_memory_free(b.data, bytes);
     return 0;
 }

@@ -17,7 +17,7 @@ typedef struct build {
     uint64_t first;    /* segment of this wave */
     size_t wave;       /* segments at a time, at most */
     uint8_t *segments; /* [wave] */
-    double *scratch;   /* [threads, dim, QUANT_ROWS] */
+    double *scratch;   /* [threads, dim, QUANT_ROWS + 1] */
     uint32_t *sums;    /* [segments], masked */
     struct progress *progress;
 } build;
@@ -32,15 +32,21 @@ static void put_head(uint8_t *heads, size_t block, const quant_head *head) {
 static void build_segment(void *ctx, size_t index, int worker) {
     build *b = ctx;
     uint64_t segment = b->first + index;
-    uint8_t *out = b->segments + index * b->at.segment_bytes, *codes = out + INDEX_HEADS;
+    uint8_t *out = b->segments + index * b->at.segment_bytes, *codes = out + b->at.codes;
     size_t blocks = index_segment_blocks(&b->at, segment), size = (size_t)index_segment_size(&b->at, segment);
-    double *scratch = b->scratch + (size_t)worker * b->rows.dim * QUANT_ROWS;
+    double *scratch = b->scratch + (size_t)worker * b->rows.dim * (QUANT_ROWS + 1);
+    quant_centre centre = {0};
     size_t first_row = (size_t)segment * INDEX_SEGMENT_ROWS;
     if (b->progress && !progress_add(b->progress, min_size(blocks * QUANT_ROWS, b->rows.count - first_row))) return;
-    memset(out, 0, INDEX_HEADS);
-    for (size_t i = 0; i < blocks; i++) {
-        quant_head head = quant_encode(&b->rows, b->type, b->transposed, first_row + i * QUANT_ROWS, scratch,
-                                       codes + i * b->at.block_bytes);
+    memset(out, 0, (size_t)b->at.codes);
+    for (size_t i = 0; i < blocks; i++, codes += b->at.block_bytes) {
+        size_t first = first_row + i * QUANT_ROWS, run = i / QUANT_RUN;
+        if (i % QUANT_RUN == 0) {
+            float *at = (float *)(void *)(out + INDEX_CENTRES + run * b->at.centre_bytes);
+            centre = quant_find_centre(&b->rows, b->type, b->transposed, first, scratch, codes, at);
+            memcpy(out + INDEX_HEADS + run * sizeof centre.length, &centre.length, sizeof centre.length);
+        }
+        quant_head head = quant_encode(&b->rows, b->type, b->transposed, first, &centre, scratch, codes);
         put_head(out, i, &head);
     }
     b->sums[segment] = crc32c_mask(crc32c(0, out, size));
@@ -91,7 +97,7 @@ static inlay_status begin(build *b, const search_chunk *chunk, int64_t dim, sear
     b->type = search_scan_type(chunk->type);
     b->transposed = chunk->transposed;
     index_layout_of((uint64_t)chunk->count, (uint64_t)dim, tie->key.size, &b->at);
-    b->scratch = mem_array((size_t)pool_threads() * QUANT_ROWS * sizeof(double), (size_t)dim + 1);
+    b->scratch = mem_array((size_t)pool_threads() * (QUANT_ROWS + 1) * sizeof(double), (size_t)dim + 1);
     return b->scratch ? INLAY_OK : fail_memory(err);
 }
 

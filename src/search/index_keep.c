@@ -9,9 +9,9 @@
 enum {
     LEAST_CAPACITY = 64,
     KEPT_ROWS = 1024,      /* of a query and a thread, at least */
-    KEPT_SHARE = 64,       /* else the rows' share that is worth scoring one by one */
+    KEPT_SHARE = 16,       /* else the rows' share that is worth scoring one by one */
     KEPT_BYTES = 64 << 20, /* of all queries and threads */
-    MOST_KEPT = 1 << 16    /* of a query and a thread */
+    MOST_KEPT = 1 << 18    /* of a query and a thread */
 };
 
 static size_t most_kept(const index_run *s) {
@@ -61,40 +61,40 @@ static float rounded_up(double value) {
 }
 
 /* What scores an estimate of ROW allows. False when the row's score is minus infinity whatever it holds. */
-static bool bounds_of(const index_run *s, const quant_bound *b, uint32_t source, const quant_head *head, uint64_t row,
-                      float estimate, float *lower, float *upper) {
-    const scan_rows *rows = &s->sources[source].rows;
-    double center = (double)head->scale * (double)b->step * (double)estimate;
-    double bound = (double)b->error * (double)head->error + (double)b->norm * (double)head->norm + (double)b->fixed;
+static bool bounds_of(const index_run *s, const quant_bound *b, const index_block *of, uint64_t row, float estimate,
+                      float *lower, float *upper) {
+    const scan_rows *rows = &s->sources[of->source].rows;
+    const quant_head *head = &of->head;
+    double middle = of->base + (double)head->scale * (double)b->step * (double)estimate;
+    double bound = (double)b->error * (double)head->error + (double)b->norm * (double)head->norm +
+                   (double)b->centre * (double)of->length + (double)b->fixed;
     if (rows->factor != SCAN_PLAIN) {
         float side = load_f32(rows->side + row * sizeof side);
         if (isnan(side) || (rows->factor == SCAN_MINUS && side == INFINITY)) return false;
         if (rows->factor == SCAN_MINUS) {
-            center -= (double)side;
+            middle -= (double)side;
             bound += (double)QUANT_SIDE_ROUNDING * fabs((double)side);
         }
     }
-    bound += 0x1p-48 * (fabs(center) + bound); /* of these very lines */
-    *lower = rounded_down(center - bound);
-    *upper = rounded_up(center + bound);
+    bound += 0x1p-48 * (fabs(middle) + bound); /* of these very lines */
+    *lower = rounded_down(middle - bound);
+    *upper = rounded_up(middle + bound);
     return true;
 }
 
-bool index_may_win(const index_run *s, const index_query *q, uint32_t source, const quant_head *head, uint64_t row,
-                   float estimate) {
+bool index_may_win(const index_run *s, const index_query *q, const index_block *of, uint64_t row, float estimate) {
     float lower, upper;
-    if (!index_allows(s, source, row)) return false;
-    return bounds_of(s, &q->one, source, head, row, estimate, &lower, &upper) && !(upper < index_floor(q));
+    if (!index_allows(s, of->source, row)) return false;
+    return bounds_of(s, &q->one, of, row, estimate, &lower, &upper) && !(upper < index_floor(q));
 }
 
-void index_admit(index_run *s, index_part *part, index_query *q, uint32_t source, const quant_head *head, uint64_t row,
-                 float estimate) {
+void index_admit(index_run *s, index_part *part, index_query *q, const index_block *of, uint64_t row, float estimate) {
     float lower, upper;
-    if (!index_allows(s, source, row)) return;
-    if (!bounds_of(s, &q->two, source, head, row, estimate, &lower, &upper)) return;
+    if (!index_allows(s, of->source, row)) return;
+    if (!bounds_of(s, &q->two, of, row, estimate, &lower, &upper)) return;
     if (upper < index_floor(q) || !make_room(s, q, &part->kept)) return;
-    part->kept.list[part->kept.count++] = (candidate){upper, source, row};
+    part->kept.list[part->kept.count++] = (candidate){upper, of->source, row};
     part->admitted++;
     if (lower > -INFINITY && !(lower < part->lower.threshold))
-        scan_top_offer(&part->lower, lower, s->sources[source].rows.first_row + (int64_t)row);
+        scan_top_offer(&part->lower, lower, s->sources[of->source].rows.first_row + (int64_t)row);
 }

@@ -14,10 +14,12 @@ bool index_layout_of(uint64_t rows, uint64_t dim, uint64_t key_size, index_layou
     at.blocks = (rows + QUANT_ROWS - 1) / QUANT_ROWS;
     at.segments = (at.blocks + INDEX_SEGMENT_BLOCKS - 1) / INDEX_SEGMENT_BLOCKS;
     at.block_bytes = quant_block_bytes((size_t)dim);
-    at.segment_bytes = INDEX_HEADS + INDEX_SEGMENT_BLOCKS * at.block_bytes;
+    at.centre_bytes = (dim * sizeof(float) + INDEX_ALIGN - 1) / INDEX_ALIGN * INDEX_ALIGN;
+    at.codes = INDEX_CENTRES + INDEX_RUNS * at.centre_bytes;
+    at.segment_bytes = at.codes + INDEX_SEGMENT_BLOCKS * at.block_bytes;
     at.body = (INDEX_HEAD + key_size + INDEX_ALIGN - 1) / INDEX_ALIGN * INDEX_ALIGN;
     uint64_t heads, codes, sums;
-    if (!mul_u64(at.segments, INDEX_HEADS, &heads) || !mul_u64(at.blocks, at.block_bytes, &codes) ||
+    if (!mul_u64(at.segments, at.codes, &heads) || !mul_u64(at.blocks, at.block_bytes, &codes) ||
         !mul_u64(at.segments, sizeof(uint32_t), &sums) || !add_u64(at.body, heads, &at.checksums) ||
         !add_u64(at.checksums, codes, &at.checksums) || !add_u64(at.checksums, sums, &at.size) || at.size > INT64_MAX)
         return false;

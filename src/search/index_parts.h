@@ -7,11 +7,13 @@
 
 enum {
     INDEX_HEAD = 128,
-    INDEX_VERSION = 1,
+    INDEX_VERSION = 2,
     INDEX_ALIGN = 64,
     INDEX_SEGMENT_BLOCKS = 64, /* heads and codes of so many blocks lie together, with one checksum */
     INDEX_SEGMENT_ROWS = INDEX_SEGMENT_BLOCKS * QUANT_ROWS,
-    INDEX_HEADS = INDEX_SEGMENT_BLOCKS * sizeof(quant_head), /* bytes */
+    INDEX_HEADS = INDEX_SEGMENT_BLOCKS * sizeof(quant_head), /* bytes; then centres, each with room of its own: */
+    INDEX_RUNS = INDEX_SEGMENT_BLOCKS / QUANT_RUN,
+    INDEX_CENTRES = INDEX_HEADS + INDEX_ALIGN, /* their lengths before them */
 
     /* offsets of the head's fields */
     INDEX_AT_VERSION = 8,
@@ -37,6 +39,8 @@ enum {
 typedef struct index_layout {
     uint64_t blocks, segments;
     uint64_t block_bytes;   /* codes of one block */
+    uint64_t centre_bytes;  /* of one centre, with its padding */
+    uint64_t codes;         /* where they begin within a segment */
     uint64_t segment_bytes; /* of a whole one; the last may be shorter */
     uint64_t body;          /* where the segments begin */
     uint64_t checksums;     /* where the table of checksums begins */
@@ -62,7 +66,7 @@ static inline uint64_t index_segment_place(const index_layout *at, uint64_t segm
     return at->body + segment * at->segment_bytes;
 }
 static inline uint64_t index_segment_size(const index_layout *at, uint64_t segment) {
-    return INDEX_HEADS + index_segment_blocks(at, segment) * at->block_bytes;
+    return at->codes + index_segment_blocks(at, segment) * at->block_bytes;
 }
 
 #endif

@@ -76,6 +76,7 @@ static quant_bound bound_of(const index_run *s, double norm, float step, coded c
     if (s->view->metric != SEARCH_L2) tiny *= QUANT_MOST;
     return (quant_bound){.error = rounded_up(norm * (1 + rounding)),
                          .norm = rounded_up(c.error + rounding * norm + 0x1p-22 * c.height),
+                         .centre = rounded_up((rounding + 0x1p-36) * norm),
                          .fixed = rounded_up(fmax(tiny, 0x1p-100)),
                          .step = step};
 }

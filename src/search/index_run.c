@@ -210,11 +210,32 @@ static void give_hits(const index_run *s, const index_query *from, float *scores
     }
 }
 
+static struct { _Atomic uint64_t refined, kept, scored, left; } counted;
+
+void search_index_counted(search_index_counts *out) {
+    *out = (search_index_counts){counted.refined, counted.kept, counted.scored, counted.left};
+}
+
+static void count_group(const index_run *s) {
+    search_index_counts sum = {0};
+    for (size_t q = 0; q < s->n; q++) {
+        for (size_t w = 0; w < s->threads; w++) sum.refined += s->workers[w].parts[q].refined;
+        sum.kept += s->queries[q].all.count;
+        sum.scored += s->queries[q].scored;
+        sum.left += index_has_left(s->queries + q);
+    }
+    counted.refined += sum.refined;
+    counted.kept += sum.kept;
+    counted.scored += sum.scored;
+    counted.left += sum.left;
+}
+
 static inlay_status answer_group(index_run *s, const float *queries, float *scores, int64_t *rows, inlay_error *err) {
     TRY(begin_group(s, queries, err));
     index_scan(s);
     if (atomic_load(&s->failed)) return fail_memory(err);
     TRY(index_score(s, err));
+    count_group(s);
     for (size_t q = 0; q < s->n; q++)
         if (!index_has_left(s->queries + q)) give_hits(s, s->queries + q, scores + q * s->k, rows + q * s->k);
     return scan_others(s, queries, scores, rows, err);

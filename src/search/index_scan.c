@@ -13,43 +13,103 @@ enum {
     HASTY_TIMES_K = 16,
     SETTLED_ROWS = 2048, /* after so many, or more for large k, the share that survives says something */
     SETTLED_TIMES_K = 32,
-    LEAVE_SHARE = 16, /* of rows: scoring more of them one by one is slower than the scan */
-    LEAVE_BLOCKS = 5, /* of blocks: asking both planes about more of them is */
+    LEAVE_SHARE = 16,  /* of rows: scoring more of them one by one is slower than the scan */
+    BLOCK_HITS = 4,    /* of a block, that cost more one by one than all of its rows at once */
+    LEAVE_REFINED = 8, /* of rows: asking both planes about more of them is */
     SLACK = 32,
-    SLACK_TIMES_K = 16
+    SLACK_TIMES_K = 16,
+    SAMPLE_SHARE = 16,   /* of the rows are met before the share that will survive is judged */
+    SAMPLE_REFINED = 32, /* the share of rows to ask both planes about with which it is worth going on */
+    SAMPLE_SLACK = 8
 };
 
 /* Consecutive blocks of a segment. */
 typedef struct piece {
     uint32_t source;
     uint64_t first_row;
+    size_t first; /* block, within the segment */
     quant_rows rows;
     quant_heads heads;
+    const float *lengths;   /* [INDEX_RUNS] of centres */
+    const uint8_t *centres; /* of the segment */
+    size_t centre_bytes;
 } piece;
 
 static piece piece_of(const index_run *s, uint32_t source, uint64_t segment, size_t first, size_t blocks) {
     const search_index *x = s->sources[source].index;
     const uint8_t *at = x->file.data + index_segment_place(&x->at, segment);
-    const float *heads = (const float *)(const void *)at + first;
+    const float *heads = (const float *)(const void *)at;
     return (piece){.source = source,
                    .first_row = segment * INDEX_SEGMENT_ROWS + first * QUANT_ROWS,
-                   .rows = {at + INDEX_HEADS + first * x->at.block_bytes, blocks, s->groups},
-                   .heads = {heads, heads + INDEX_SEGMENT_BLOCKS, heads + 2 * INDEX_SEGMENT_BLOCKS,
-                             heads + 3 * INDEX_SEGMENT_BLOCKS}};
+                   .first = first,
+                   .rows = {at + x->at.codes + first * x->at.block_bytes, blocks, s->groups},
+                   .heads = {heads + first, heads + first + INDEX_SEGMENT_BLOCKS,
+                             heads + first + 2 * INDEX_SEGMENT_BLOCKS, heads + first + 3 * INDEX_SEGMENT_BLOCKS},
+                   .lengths = heads + INDEX_HEADS / sizeof *heads,
+                   .centres = at + INDEX_CENTRES,
+                   .centre_bytes = (size_t)x->at.centre_bytes};
 }
 
-static quant_head head_at(const piece *p, size_t block) {
-    return (quant_head){p->heads.scale[block], p->heads.error[block], p->heads.norm[block], p->heads.low[block]};
+/* ---- what centres score */
+
+/* By runs of the segment: those that the piece touches. */
+typedef struct bases {
+    double of[INDEX_RUNS];
+} bases;
+
+static size_t run_of(const piece *p, size_t block) {
+    return (p->first + block) / QUANT_RUN;
 }
 
-static void admit(index_run *s, index_part *part, index_query *q, const piece *p, size_t first_block,
+/* Products of float32 numbers are exact in doubles. */
+static double product(const float *a, const float *b, size_t n) {
+    double sums[4] = {0}, rest = 0;
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t lane = 0; lane < 4; lane++) sums[lane] += (double)a[i + lane] * (double)b[i + lane];
+    for (; i < n; i++) rest += (double)a[i] * (double)b[i];
+    return sums[0] + sums[1] + (sums[2] + sums[3]) + rest;
+}
+
+static void find_bases(const index_run *s, size_t number, const piece *p, bases *out) {
+    for (size_t run = run_of(p, 0); run <= run_of(p, p->rows.blocks - 1); run++) {
+        const float *centre = (const float *)(const void *)(p->centres + run * p->centre_bytes);
+        out->of[run] = p->lengths[run] > 0 ? product(s->single + number * s->dim, centre, s->dim) : 0;
+    }
+}
+
+static index_block block_at(const piece *p, const bases *from, size_t block) {
+    size_t run = run_of(p, block);
+    return (index_block){
+        .source = p->source,
+        .head = {p->heads.scale[block], p->heads.error[block], p->heads.norm[block], p->heads.low[block]},
+        .base = from->of[run],
+        .length = p->lengths[run] > 0 ? p->lengths[run] : 0};
+}
+
+/* Limits of the piece's blocks, to OUT. */
+static void find_limits(const index_run *s, const piece *p, const quant_bound *bound, float floor, const bases *from,
+                        float *out) {
+    for (size_t i = 0, n, end = p->rows.blocks; i < end; i += n) {
+        size_t run = run_of(p, i);
+        const quant_heads heads = {p->heads.scale + i, p->heads.error + i, p->heads.norm + i, p->heads.low + i};
+        quant_bound own = *bound;
+        n = min_size((run + 1) * QUANT_RUN - p->first, end) - i;
+        if (p->lengths[run] > 0) own.fixed = nextafterf(own.fixed + own.centre * p->lengths[run], INFINITY);
+        s->quant->limits(&heads, n, &own, (float)((double)floor - from->of[run]), out + i);
+    }
+}
+
+/* ---- hits */
+
+static void admit(index_run *s, index_part *part, index_query *q, const piece *p, const bases *from,
                   const quant_query *found) {
     uint64_t rows = s->sources[p->source].rows.count;
     for (size_t i = 0; i < found->count && !index_has_left(q); i++) {
-        size_t row = first_block * QUANT_ROWS + found->hits[i].row;
+        size_t row = found->hits[i].row;
         if (p->first_row + row >= rows) continue;
-        quant_head head = head_at(p, row / QUANT_ROWS);
-        index_admit(s, part, q, p->source, &head, p->first_row + row, found->hits[i].estimate);
+        index_block of = block_at(p, from, row / QUANT_ROWS);
+        index_admit(s, part, q, &of, p->first_row + row, found->hits[i].estimate);
     }
 }
 
@@ -65,55 +125,69 @@ static float radix_of(const index_run *s) {
     return (float)(2 * s->quant->query_max + 1);
 }
 
-/* By both planes at once. */
-static void scan_pair(index_run *s, index_worker *w, size_t number, const piece *p) {
+/* By both planes at once. LIMITS [blocks of P], HITS [rows of P]. */
+static void scan_pair(index_run *s, index_part *part, size_t number, const piece *p, float *limits, quant_hit *hits) {
     index_query *q = s->queries + number;
-    quant_query ask = two_planes(q, radix_of(s), w->limits, w->hits);
-    s->quant->limits(&p->heads, p->rows.blocks, &q->two, index_floor(q), w->limits);
+    quant_query ask = two_planes(q, radix_of(s), limits, hits);
+    bases from;
+    find_bases(s, number, p, &from);
+    find_limits(s, p, &q->two, index_floor(q), &from, limits);
     s->quant->pair(&p->rows, &ask);
-    admit(s, w->parts + number, q, p, 0, &ask);
+    admit(s, part, q, p, &from, &ask);
 }
 
-/* Whether one of the hits [first, end), all of one block, is a row that may win: where side numbers are subtracted the
- * block's limit went by the least of them, and it went by rows that must not win too. */
-static bool any_may_win(const index_run *s, const index_query *q, const piece *p, const quant_query *found,
-                        size_t first, size_t end) {
-    const index_source *from = s->sources + p->source;
-    if (from->rows.factor != SCAN_MINUS && !search_allowed_bits(s->ask)) return true;
-    quant_head head = head_at(p, found->hits[first].row / QUANT_ROWS);
-    for (size_t i = first; i < end; i++) {
-        uint64_t row = p->first_row + found->hits[i].row;
-        if (row < from->rows.count && index_may_win(s, q, p->source, &head, row, found->hits[i].estimate)) return true;
-    }
-    return false;
+/* Block BLOCK of P by itself. */
+static piece block_of(const piece *p, size_t block) {
+    piece one = *p;
+    one.first_row += block * QUANT_ROWS;
+    one.first += block;
+    one.rows.codes += block * p->rows.groups * QUANT_GROUP * QUANT_ROWS;
+    one.rows.blocks = 1;
+    one.heads =
+        (quant_heads){p->heads.scale + block, p->heads.error + block, p->heads.norm + block, p->heads.low + block};
+    return one;
 }
 
-/* Asks both planes about each block that has a hit of one, while its codes are at hand. */
-static void refine(index_run *s, index_worker *w, size_t number, const piece *p, const quant_query *found) {
+static void refine_row(index_run *s, index_part *part, index_query *q, const piece *p, const bases *from,
+                       const quant_hit *hit) {
+    const quant_query ask = two_planes(q, radix_of(s), NULL, NULL);
+    uint64_t row = p->first_row + hit->row;
+    if (row >= s->sources[p->source].rows.count) return;
+    index_block of = block_at(p, from, hit->row / QUANT_ROWS);
+    if (!index_may_win(s, q, &of, row, hit->estimate)) return;
+    index_admit(s, part, q, &of, row, s->quant->row(&p->rows, hit->row, &ask));
+    part->refined++;
+}
+
+/* Asks both planes about each row that got past one, while its codes are at hand: by themselves, or with their block
+ * when they are many of it. */
+static void refine(index_run *s, index_worker *w, size_t number, const piece *p, const bases *from,
+                   const quant_query *found) {
     index_query *q = s->queries + number;
-    quant_hit hits[QUANT_ROWS];
-    float limit;
-    for (size_t i = 0, first = 0; i < found->count && !index_has_left(q); first = i) {
+    index_part *part = w->parts + number;
+    for (size_t i = 0, end = 0; i < found->count && !index_has_left(q); i = end) {
         size_t block = found->hits[i].row / QUANT_ROWS;
-        while (i < found->count && found->hits[i].row / QUANT_ROWS == block) i++;
-        if (!any_may_win(s, q, p, found, first, i)) continue;
-        quant_heads head = {p->heads.scale + block, p->heads.error + block, p->heads.norm + block,
-                            p->heads.low + block};
-        quant_rows one = {p->rows.codes + block * s->groups * QUANT_GROUP * QUANT_ROWS, 1, s->groups};
-        quant_query ask = two_planes(q, radix_of(s), &limit, hits);
-        s->quant->limits(&head, 1, &q->two, index_floor(q), &limit);
-        s->quant->pair(&one, &ask);
-        admit(s, w->parts + number, q, p, block, &ask);
-        w->parts[number].refined++;
+        while (end < found->count && found->hits[end].row / QUANT_ROWS == block) end++;
+        if (end - i < BLOCK_HITS) {
+            for (; i < end; i++) refine_row(s, part, q, p, from, found->hits + i);
+        } else {
+            const piece one = block_of(p, block);
+            float limit;
+            quant_hit hits[QUANT_ROWS];
+            part->refined += end - i;
+            scan_pair(s, part, number, &one, &limit, hits);
+        }
     }
 }
 
 static void scan_tile(index_run *s, index_worker *w, const size_t *numbers, size_t n, const piece *p) {
     quant_query asks[QUANT_TILE_MAX];
+    bases from[QUANT_TILE_MAX];
     for (size_t i = 0; i < n; i++) {
         index_query *q = s->queries + numbers[i];
         float *limits = w->limits + i * INDEX_SEGMENT_BLOCKS;
-        s->quant->limits(&p->heads, p->rows.blocks, &q->one, index_floor(q), limits);
+        find_bases(s, numbers[i], p, from + i);
+        find_limits(s, p, &q->one, index_floor(q), from + i, limits);
         asks[i] = (quant_query){.codes = {q->codes[0]},
                                 .offset = {q->offset[0]},
                                 .limits = limits,
@@ -121,7 +195,7 @@ static void scan_tile(index_run *s, index_worker *w, const size_t *numbers, size
     }
     s->quant->tile(&p->rows, asks, n);
     for (size_t i = 0; i < n; i++)
-        if (asks[i].count) refine(s, w, numbers[i], p, asks + i);
+        if (asks[i].count) refine(s, w, numbers[i], p, from + i, asks + i);
 }
 
 /* Raises the floor; sends the query away when too much survives. */
@@ -135,11 +209,11 @@ static void settle(index_run *s, index_worker *w, size_t number, const piece *p)
         part->admitted = part->refined = 0;
         return;
     }
-    part->blocks += p->rows.blocks;
     part->rows += p->rows.blocks * QUANT_ROWS;
     size_t slack = SLACK + SLACK_TIMES_K * s->k; /* the floor goes on rising */
-    if (part->admitted > part->rows / LEAVE_SHARE + slack || part->refined > part->blocks / LEAVE_BLOCKS + slack)
-        index_leave(q);
+    size_t most =
+        max_size(part->rows / LEAVE_SHARE, s->total_rows / s->threads / index_worth(s)); /* rows may be sorted */
+    if (part->admitted > most + slack || part->refined > part->rows / LEAVE_REFINED + slack) index_leave(q);
 }
 
 static void scan_piece(index_run *s, index_worker *w, const piece *p) {
@@ -149,7 +223,7 @@ static void scan_piece(index_run *s, index_worker *w, const piece *p) {
     for (size_t q = 0; q < s->n; q++) {
         if (index_has_left(s->queries + q)) continue;
         if (active <= s->quant->few_queries) {
-            scan_pair(s, w, q, p);
+            scan_pair(s, w->parts + q, q, p, w->limits, w->hits);
         } else {
             tile[filled++] = q;
             if (filled == s->quant->tile_queries) {
@@ -183,7 +257,79 @@ static void scan_task(void *ctx, size_t index, int worker) {
     }
 }
 
+/* ---- a sample first */
+
+/* The score that the best RANK rows met so far are known to reach; minus infinity when fewer have been met. */
+static float known_score(index_run *s, size_t number, size_t rank) {
+    size_t count = 0;
+    for (size_t w = 0; w < s->threads; w++) count += s->workers[w].parts[number].lower.count;
+    if (count < rank) return -INFINITY;
+    scan_top best;
+    scan_top_init(&best, rank, NULL);
+    for (size_t w = 0; w < s->threads; w++) {
+        const scan_top *lower = &s->workers[w].parts[number].lower;
+        for (size_t i = 0; i < lower->count; i++) scan_top_offer(&best, lower->hits[i].score, lower->hits[i].row);
+    }
+    float score = best.failed ? -INFINITY : best.threshold;
+    scan_top_free(&best);
+    return score;
+}
+
+/* Whether the share of rows that will survive, going by those met, is more than scoring them is worth: what a share of
+ * the best rows reaches is about what the best of all will reach. */
+static bool too_many_survive(index_run *s, size_t number) {
+    uint64_t met = 0, survive = 0;
+    for (size_t w = 0; w < s->threads; w++) met += s->workers[w].blocks * QUANT_ROWS;
+    float floor = known_score(s, number, max_size((size_t)((double)s->k * (double)met / (double)s->total_rows), 1));
+    for (size_t w = 0; w < s->threads; w++) {
+        const candidates *kept = &s->workers[w].parts[number].kept;
+        for (size_t i = 0; i < kept->count; i++) survive += !(kept->list[i].upper < floor);
+    }
+    return survive > met / index_worth(s) + SAMPLE_SLACK;
+}
+
+static bool too_many_are_refined(const index_run *s, size_t number) {
+    uint64_t met = 0, refined = 0;
+    for (size_t w = 0; w < s->threads; w++) {
+        met += s->workers[w].parts[number].rows;
+        refined += s->workers[w].parts[number].refined;
+    }
+    return refined > met / SAMPLE_REFINED + SAMPLE_SLACK;
+}
+
+static void judge_one(void *ctx, size_t number, int worker) {
+    (void)worker;
+    index_run *s = ctx;
+    index_query *q = s->queries + number;
+    q->hopeless = index_has_left(q) || too_many_survive(s, number) || too_many_are_refined(s, number);
+}
+
+/* A scan of many queries takes little longer for a few more, and one of some hardly less than one of a few more. */
+static void leave_if_hopeless(index_run *s) {
+    size_t hopeless = 0;
+    for (size_t q = 0; q < s->n; q++) hopeless += s->queries[q].hopeless;
+    bool all = hopeless > s->n / 2, some = s->n >= INDEX_BATCH;
+    for (size_t q = 0; q < s->n; q++)
+        if (all || (some && s->queries[q].hopeless)) index_leave(s->queries + q);
+}
+
+/* Every SAMPLE-th task, or all; then the others. */
+static void sampled_task(void *ctx, size_t index, int worker) {
+    const index_run *s = ctx;
+    scan_task(ctx, index * s->sample, worker);
+}
+static void other_task(void *ctx, size_t index, int worker) {
+    const index_run *s = ctx;
+    scan_task(ctx, index + index / (s->sample - 1) + 1, worker);
+}
+
 void index_scan(index_run *s) {
     for (size_t w = 0; w < s->threads; w++) s->workers[w].blocks = 0;
-    pool_run(s->tasks, scan_task, s);
+    s->sample = min_size(max_size(s->tasks / s->threads, 1), SAMPLE_SHARE);
+    size_t sampled = (s->tasks + s->sample - 1) / s->sample;
+    pool_run(sampled, sampled_task, s);
+    if (sampled == s->tasks) return;
+    pool_run(s->n, judge_one, s);
+    leave_if_hopeless(s);
+    pool_run(s->tasks - sampled, other_task, s);
 }

@@ -12,14 +12,35 @@
 enum {
     FIRST_WAVE = 64,   /* candidates of a query, at least; each wave is twice the one before */
     SERIAL_SLICES = 2, /* fewer are scored by the caller: waking threads takes longer */
-    SCORED_SHARE = 32  /* of rows: more candidates are not worth it */
+    SCORED_SHARE = 16  /* of rows: more candidates are not worth it */
 };
 
-static int by_falling_bound(const void *left, const void *right) {
-    const candidate *a = left, *b = right;
-    if (a->upper != b->upper) return a->upper < b->upper ? 1 : -1;
-    if (a->source != b->source) return a->source < b->source ? -1 : 1;
-    return (a->row > b->row) - (a->row < b->row);
+/* ---- one list, by falling bound */
+
+enum { DIGIT = 11, DIGITS = 3 };
+
+/* Numbers in the order in which the bounds fall. NaN is no bound. */
+static uint32_t place_of(float bound) {
+    uint32_t bits;
+    memcpy(&bits, &bound, sizeof bits);
+    return bits >> 31 ? bits : ~bits & 0x7fffffff;
+}
+
+/* Sorts LIST [n] digit by digit, by way of OTHER; the last digit leaves it there. */
+static void sort_by_bound(candidate *list, candidate *other, size_t n) {
+    for (int digit = 0; digit < DIGITS; digit++) {
+        size_t starts[1 << DIGIT] = {0};
+        for (size_t i = 0; i < n; i++) starts[place_of(list[i].upper) >> DIGIT * digit & ((1 << DIGIT) - 1)]++;
+        for (size_t d = 0, sum = 0, count; d < 1 << DIGIT; d++, sum += count) {
+            count = starts[d];
+            starts[d] = sum;
+        }
+        for (size_t i = 0; i < n; i++)
+            other[starts[place_of(list[i].upper) >> DIGIT * digit & ((1 << DIGIT) - 1)]++] = list[i];
+        candidate *swap = list;
+        list = other;
+        other = swap;
+    }
 }
 
 static bool join(index_run *s, size_t number) {
@@ -28,13 +49,18 @@ static bool join(index_run *s, size_t number) {
     size_t count = 0;
     for (size_t w = 0; w < s->threads; w++) count += s->workers[w].parts[number].kept.count;
     q->all.list = mem_array(count + 1, sizeof *q->all.list);
-    if (!q->all.list) return false;
+    candidate *scratch = mem_array(count + 1, sizeof *scratch);
+    if (!q->all.list || !scratch) {
+        mem_free(scratch);
+        return false;
+    }
     for (size_t w = 0; w < s->threads; w++) {
         const candidates *kept = &s->workers[w].parts[number].kept;
         for (size_t i = 0; i < kept->count; i++)
-            if (!(kept->list[i].upper < floor)) q->all.list[q->all.count++] = kept->list[i];
+            if (!(kept->list[i].upper < floor)) scratch[q->all.count++] = kept->list[i];
     }
-    qsort(q->all.list, q->all.count, sizeof *q->all.list, by_falling_bound);
+    sort_by_bound(scratch, q->all.list, q->all.count);
+    mem_free(scratch);
     return true;
 }
 

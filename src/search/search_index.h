@@ -53,4 +53,14 @@ const search_index_info *search_index_about(const search_index *index);
  * are not. Whether it was made from the very same numbers only the tie can say. */
 bool search_index_fits(const search_index *index, const search_chunk *chunk, int64_t dim, search_metric metric);
 
+/* What the searches of this process did by index so far, for measurements. */
+typedef struct search_index_counts {
+    uint64_t refined; /* rows that both planes of a query were asked about by themselves, since its floor had settled */
+    uint64_t kept;    /* rows that survived the codes */
+    uint64_t scored;  /* of them */
+    uint64_t left;    /* queries that the scan answered */
+} search_index_counts;
+
+void search_index_counted(search_index_counts *out);
+
 #endif

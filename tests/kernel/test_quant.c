@@ -132,6 +132,21 @@ static void compare(const quant_kernels *k, run *r, bool pair) {
     free(hits[1]);
 }
 
+/* A row by itself has the estimate that it has among others. */
+static void compare_rows(const quant_kernels *k, run *r) {
+    quant_hit *hits = malloc((r->rows.blocks * QUANT_ROWS + 1) * sizeof *hits);
+    for (size_t b = 0; b < r->rows.blocks; b++) r->limits[b] = -INFINITY;
+    ask(&levels[0], r, true, hits);
+    assert_int_equal(r->queries[0].count, r->rows.blocks * QUANT_ROWS);
+    for (size_t i = 0; i < r->queries[0].count; i++) {
+        float estimate = k->row(&r->rows, i, r->queries);
+        if (hits[i].row != i || hits[i].estimate != estimate)
+            fail_msg("%s row, %zu blocks of %zu groups: row %zu is %.9g, in portable C %.9g", k->name, r->rows.blocks,
+                     r->rows.groups, i, (double)estimate, (double)hits[i].estimate);
+    }
+    free(hits);
+}
+
 static void check(const quant_kernels *k, size_t blocks, size_t groups, size_t n, fill what) {
     run r;
     make_run(&r, k, blocks, groups, n, what);
@@ -139,6 +154,7 @@ static void check(const quant_kernels *k, size_t blocks, size_t groups, size_t n
         make_limits(&r);
         if (n <= k->tile_queries) compare(k, &r, false);
         if (n == 1) compare(k, &r, true);
+        if (n == 1) compare_rows(k, &r);
     }
     free_run(&r);
 }
@@ -171,7 +187,10 @@ static void limits_agree(void **state) {
             for (int i = 0; i < N; i++)
                 heads[f][i] = hostile && below(10) == 0 ? special[below(8)] : (float)fabs(real()) + 0x1p-20f;
         quant_heads h = {heads[0], heads[1], heads[2], heads[3]};
-        quant_bound bound = {(float)fabs(real()), (float)fabs(real()), 0x1p-100f, (float)fabs(real()) + 0x1p-20f};
+        quant_bound bound = {.error = (float)fabs(real()),
+                             .norm = (float)fabs(real()),
+                             .fixed = 0x1p-100f,
+                             .step = (float)fabs(real()) + 0x1p-20f};
         float threshold = hostile && below(4) == 0 ? special[3 + below(2)] : (float)real();
         for (size_t l = 0; l < n_levels; l++) {
             size_t n = (size_t)below(N + 1);
@@ -212,8 +231,8 @@ static double fetch(const uint8_t *p, scan_type type) {
 }
 
 /* What the head says of a block's rows must hold, by sums in long doubles. */
-static void check_block(const scan_rows *r, scan_type type, bool transposed, size_t first, const quant_head *head,
-                        const uint8_t *codes) {
+static void check_block(const scan_rows *r, scan_type type, bool transposed, size_t first, const quant_centre *centre,
+                        const quant_head *head, const uint8_t *codes) {
     size_t size = scan_type_size(type), padded = quant_groups(r->dim) * QUANT_GROUP;
     for (size_t i = 0; i < QUANT_ROWS; i++) {
         bool there = first + i < r->count;
@@ -229,7 +248,8 @@ static void check_block(const scan_rows *r, scan_type type, bool transposed, siz
                 r->data + (transposed ? j * r->stride + (first + i) * size : (first + i) * r->stride + j * size);
             long double x = (long double)fetch(p, type) * (r->factor == SCAN_TIMES ? (long double)side : 1);
             long double about = (long double)head->scale * code;
-            error += (x - about) * (x - about);
+            long double off = x - (long double)centre->at[j] - about;
+            error += off * off;
             norm += about * about;
         }
         if (there && !dead && head->error < INFINITY && !(sqrtl(error) <= (long double)head->error))
@@ -239,21 +259,30 @@ static void check_block(const scan_rows *r, scan_type type, bool transposed, siz
     }
 }
 
+static void check_centre(const quant_centre *centre, size_t dim) {
+    long double squares = 0;
+    for (size_t j = 0; j < dim; j++) squares += (long double)centre->at[j] * (long double)centre->at[j];
+    assert_true(centre->length == 0 ? squares == 0 : sqrtl(squares) <= (long double)centre->length);
+}
+
 static void a_block_is_as_its_head_says(void **state) {
     (void)state;
     static const float sides[] = {0, NAN, INFINITY, -INFINITY, 1e-30f, 3e38f, -2, 1e20f};
+    size_t centred = 0;
     for (int round = 0; round < 400; round++) {
         scan_type type = (scan_type)below(SCAN_TYPES);
         bool transposed = below(2), hostile = below(3) == 0;
-        size_t count = (size_t)(1 + below(70)), dim = (size_t)below(below(4) ? 30 : 200), size = scan_type_size(type);
+        size_t count = (size_t)(1 + below(below(4) ? 70 : 1100)), dim = (size_t)below(below(4) ? 30 : 200),
+               size = scan_type_size(type);
         scan_factor factor = (scan_factor)below(3);
         uint8_t *data = malloc(count * dim * size + 1), *side = malloc(count * 4),
                 *codes = malloc(quant_block_bytes(dim) + 1);
-        double *scratch = malloc((dim + 1) * QUANT_ROWS * sizeof *scratch),
-               scale = pow(10, below(hostile ? 80 : 8) - 40 * hostile);
+        double *scratch = malloc((dim * (QUANT_ROWS + 1) + 1) * sizeof *scratch),
+               scale = pow(10, below(hostile ? 80 : 8) - 40 * hostile), shift = below(2) * real() * 1000;
+        float *centre_at = malloc((dim + 1) * sizeof *centre_at);
         for (size_t i = 0; i < count * dim; i++)
             store(data + i * size, type,
-                  hostile && below(200) == 0 ? (double[]){NAN, INFINITY, 0}[below(3)] : scale * real());
+                  hostile && below(200) == 0 ? (double[]){NAN, INFINITY, 0}[below(3)] : scale * (shift + real()));
         for (size_t i = 0; i < count; i++) {
             float number = hostile && below(8) == 0 ? sides[below(8)] : (float)real();
             memcpy(side + 4 * i, &number, 4);
@@ -264,16 +293,23 @@ static void a_block_is_as_its_head_says(void **state) {
                        .dim = dim,
                        .stride = size * (transposed ? count : dim),
                        .factor = factor};
+        quant_centre centre = {0};
         for (size_t first = 0; first < count; first += QUANT_ROWS) {
-            quant_head head = quant_encode(&r, type, transposed, first, scratch, codes);
+            if (first % (QUANT_RUN * QUANT_ROWS) == 0)
+                centre = quant_find_centre(&r, type, transposed, first, scratch, codes, centre_at);
+            check_centre(&centre, dim);
+            centred += centre.length > 0;
+            quant_head head = quant_encode(&r, type, transposed, first, &centre, scratch, codes);
             assert_true(head.scale >= QUANT_LEAST_STEP && isfinite(head.scale) && isfinite(head.norm));
-            check_block(&r, type, transposed, first, &head, codes);
+            check_block(&r, type, transposed, first, &centre, &head, codes);
         }
+        free(centre_at);
         free(data);
         free(side);
         free(codes);
         free(scratch);
     }
+    assert_in_range(centred, 100, 2000);
 }
 
 /* ---- --time */

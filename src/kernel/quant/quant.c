@@ -10,6 +10,9 @@
 static void limits(const quant_heads *heads, size_t n, const quant_bound *bound, float threshold, float *out) {
     quant_limits_of(heads, n, bound, threshold, out);
 }
+static float row(const quant_rows *rows, size_t index, const quant_query *query) {
+    return quant_row_of(rows, index, query);
+}
 
 static void dots(const uint8_t *block, size_t groups, const int8_t *query, int32_t offset, int32_t out[QUANT_ROWS]) {
     for (size_t i = 0; i < QUANT_ROWS; i++) {
@@ -54,6 +57,7 @@ static const quant_kernels portable = {.name = "portable",
                                        .few_queries = 1,
                                        .limits = limits,
                                        .pair = pair,
+                                       .row = row,
                                        .tile = tile};
 
 void quant_kernels_init(quant_kernels *k, unsigned flags) {

@@ -12,6 +12,7 @@
 enum {
     QUANT_ROWS = 32,        /* of a block */
     QUANT_GROUP = 4,        /* dimensions whose codes lie side by side */
+    QUANT_RUN = 16,         /* blocks that share a centre */
     QUANT_TILE_MAX = 16,    /* queries of a tile */
     QUANT_MAX_DIM = 1 << 16 /* sums of so many products of codes fit in 32 bits */
 };
@@ -25,7 +26,8 @@ static inline size_t quant_block_bytes(size_t dim) {
 
 /* ---- rows */
 
-/* What is known of a block beside its codes; x is a row as it is compared: times its side number for SCAN_TIMES. */
+/* What is known of a block beside its codes; x is what is coded of a row as it is compared, which is times its side
+ * number for SCAN_TIMES: the row less the centre. */
 typedef struct quant_head {
     float scale; /* x^ = scale * codes */
     float error; /* no |x - x^| is larger; infinite when a row is none that a bound can hold for */
@@ -41,11 +43,23 @@ typedef struct quant_head {
 /* What a side number NUMBER may lose or gain in being subtracted. */
 #define QUANT_SIDE_ROUNDING 0x1p-22f
 
+/* What rows of a run have in common. Codes of what they differ by are finer. */
+typedef struct quant_centre {
+    const float *at; /* [dim] */
+    float length;    /* no less than its norm; 0: there is none, whatever is at AT */
+} quant_centre;
+
+/* Writes to AT [dim] the mean of rows [first, first + QUANT_RUN * QUANT_ROWS) of ROWS, as many as there are, unless the
+ * codes of the first block would be hardly finer for it: then zeros. SCRATCH [dim, QUANT_ROWS + 1], CODES
+ * [quant_block_bytes], lost. The same bytes on every machine. */
+quant_centre quant_find_centre(const scan_rows *rows, scan_type type, bool transposed, size_t first, double *scratch,
+                               uint8_t *codes, float *at);
+
 /* Quantises rows [first, first + QUANT_ROWS) of ROWS, as many as there are, to CODES [quant_block_bytes]. Rows whose
- * side number makes their score minus infinity count as zeros. SCRATCH [dim, QUANT_ROWS]. The same bytes on every
- * machine. */
-quant_head quant_encode(const scan_rows *rows, scan_type type, bool transposed, size_t first, double *scratch,
-                        uint8_t *codes);
+ * side number makes their score minus infinity have code 0. SCRATCH [dim, QUANT_ROWS]. The same bytes on every machine.
+ */
+quant_head quant_encode(const scan_rows *rows, scan_type type, bool transposed, size_t first,
+                        const quant_centre *centre, double *scratch, uint8_t *codes);
 
 /* ---- queries */
 
@@ -72,10 +86,10 @@ typedef struct quant_query {
     size_t count;        /* hits; set by the kernel */
 } quant_query;
 
-/* How far a query's estimates may be from float32 scores, by what a block's head says:
- * error * head.error + norm * head.norm + fixed; an estimate counts step * head.scale. */
+/* How far a query's estimates may be from float32 scores, by what a block's head and its run's centre say:
+ * error * head.error + norm * head.norm + centre * length + fixed; an estimate counts step * head.scale. */
 typedef struct quant_bound {
-    float error, norm, fixed, step;
+    float error, norm, centre, fixed, step;
 } quant_bound;
 
 /* Heads of consecutive blocks, a field an array. */
@@ -89,11 +103,15 @@ typedef struct quant_kernels {
     size_t tile_queries; /* at most QUANT_TILE_MAX */
     size_t few_queries;  /* up to this many, `pair` for each is no slower than a tile for all */
 
-    /* OUT [n]: the least estimate with which a row of each block may still score THRESHOLD. */
+    /* OUT [n]: the least estimate with which a row of each block may still score THRESHOLD, less what its centre
+     * scores. The bound's centre counts as nothing: it is in `fixed`. */
     void (*limits)(const quant_heads *heads, size_t n, const quant_bound *bound, float threshold, float *out);
 
     /* One query of two planes against a run; hits come in any order. */
     void (*pair)(const quant_rows *rows, quant_query *query);
+
+    /* The estimate of one row of a run by a query of two planes; its limits and hits are not looked at. */
+    float (*row)(const quant_rows *rows, size_t row, const quant_query *query);
 
     /* N queries of one plane against a run, n at most tile_queries; hits come by rising row. */
     void (*tile)(const quant_rows *rows, quant_query *queries, size_t n);

@@ -12,6 +12,9 @@ enum { TILE = 4, BLOCK_STEP = QUANT_ROWS * QUANT_GROUP };
 static void limits(const quant_heads *heads, size_t n, const quant_bound *bound, float threshold, float *out) {
     quant_limits_of(heads, n, bound, threshold, out);
 }
+static float row(const quant_rows *rows, size_t index, const quant_query *query) {
+    return quant_row_of(rows, index, query);
+}
 
 INLINE __m256i products(__m256i rows, __m256i query) {
     return _mm256_maddubs_epi16(rows, query);
@@ -127,5 +130,6 @@ void quant_kernels_avx2(quant_kernels *k) {
                          .few_queries = 2,
                          .limits = limits,
                          .pair = pair,
+                         .row = row,
                          .tile = tile};
 }
