@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPEATS = 9, ROUNDS = 1 << 20, MOST_STREAMS = 16 };
+enum { REPEATS = 99, ROUNDS = 1 << 20, MOST_STREAMS = 16 };
 
 /* One thread's work: ROUNDS of the operation over independent sums, enough of them to hide its latency. */
 typedef struct kernel {

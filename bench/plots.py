@@ -47,7 +47,7 @@ def sweep(inlay, interpreter, limit):
         if time.monotonic() - start > SECONDS:
             print(f"(plots: no time is left for {what} {x[0]} and more)")
             break
-        data = Rows(inlay, interpreter, WORK / "search", functools.partial(vectors.gaussian, rows=rows, dim=dim))
+        data = Rows(inlay, interpreter, WORK / "search/sweep", functools.partial(vectors.gaussian, rows=rows, dim=dim))
         data.index()
         env = {"PROBE_MB": "64", **({"INLAY_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)} if threads else {})}
         calls = data.ours(numbers, env)["calls"]
