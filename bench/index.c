@@ -157,7 +157,7 @@ static void run(bench *b, int with) {
     search_chunk chunk = b->chunk;
     inlay_error err;
     if (with) chunk.index = b->index;
-    search_view view = {&chunk, 1, b->dim, b->metric};
+    search_view view = {.chunks = &chunk, .n_chunks = 1, .dim = b->dim, .metric = b->metric};
     must(search_topk(&view, b->queries, b->n, K, b->scores[with], b->found[with], &err), &err);
 }
 static void run_scan(void *ctx) {

@@ -222,7 +222,7 @@ static inlay_status answer_request(op_call *c, const search_view *view, int64_t 
 static inlay_status search(op_call *c, const held_rows *held, int64_t dim, inlay_error *err) {
     const search_state *state = c->node->state;
     const tensor *queries = c->in[0];
-    search_view view = {held->chunks, state->n_chunks, dim, state->metric};
+    search_view view = {.chunks = held->chunks, .n_chunks = state->n_chunks, .dim = dim, .metric = state->metric};
     char text[SHAPE_TEXT];
     int64_t k;
     TRY(tensor_scalar_int(c->in[1], "k", &k, err));

@@ -151,7 +151,7 @@ static search_chunk chunk_of(const top_call *t) {
 
 static inlay_status scan(const top_call *t, const float *queries, int64_t *rows, inlay_error *err) {
     search_chunk chunk = chunk_of(t);
-    search_view view = {&chunk, 1, t->dim, t->state->metric};
+    search_view view = {.chunks = &chunk, .n_chunks = 1, .dim = t->dim, .metric = t->state->metric};
     TRY(search_topk(&view, queries, t->n, t->k, tensor_f32(t->values), rows, err));
     for (int64_t i = 0; i < t->n * t->k; i++) {
         order_put_place(t->places, i, rows[i]);
@@ -217,8 +217,9 @@ static inlay_status answer(top_call *t, inlay_error *err) {
     search_chunk chunk = chunk_of(t);
     request->answered++;
     request->chunks = 1;
-    return search_request_keep(request, &(search_view){&chunk, 1, t->dim, t->state->metric}, t->places, t->c->budget,
-                               err);
+    return search_request_keep(
+        request, &(search_view){.chunks = &chunk, .n_chunks = 1, .dim = t->dim, .metric = t->state->metric}, t->places,
+        t->c->budget, err);
 }
 
 static inlay_status top_run(op_call *c, inlay_error *err) {

@@ -36,6 +36,7 @@ typedef struct search_view {
     size_t n_chunks;
     int64_t dim;
     search_metric metric;
+    bool eager; /* by index also where rows are so few that the scan is faster: for tests */
 } search_view;
 
 int64_t search_rows(const search_view *view);

@@ -60,7 +60,7 @@ static void search(const search_index *index, uint8_t how) {
                           .type = about->type,
                           .transposed = about->transposed,
                           .index = index};
-    search_view view = {&chunk, 1, about->dim, about->metric};
+    search_view view = {.chunks = &chunk, .n_chunks = 1, .dim = about->dim, .metric = about->metric, .eager = true};
     if (!search_index_fits(index, &chunk, about->dim, about->metric)) __builtin_trap();
     ask(&view, 1, queries);
     ask(&view, N, queries);

@@ -65,8 +65,8 @@ static inline void add_index(world *w, size_t c, search_metric metric, int64_t d
 
 /* The views, when all N chunks are there. */
 static inline void end_world(world *w, size_t n, search_metric metric, int64_t dim) {
-    w->with = (search_view){w->chunks[0], n, dim, metric};
-    w->without = (search_view){w->chunks[1], n, dim, metric};
+    w->with = (search_view){w->chunks[0], n, dim, metric, true};
+    w->without = (search_view){w->chunks[1], n, dim, metric, false};
 }
 
 static inline void free_world(world *w) {

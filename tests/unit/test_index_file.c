@@ -222,7 +222,7 @@ static void hostile_blocks_give_rows_of_the_view(void **state) {
         assert_ok(search_index_open(bytes_make(file, size), "x", &x, &err), &err);
         search_chunk with = chunk;
         with.index = x;
-        search_view view = {&with, 1, DIM, metric};
+        search_view view = {.chunks = &with, .n_chunks = 1, .dim = DIM, .metric = metric, .eager = true};
         for (int n = 1; n <= N; n += N - 1) {
             assert_ok(search_topk(&view, rows, n, K, scores, found, &err), &err);
             for (int i = 0; i < n * K; i++) assert_in_range(found[i], 0, ROWS - 1);

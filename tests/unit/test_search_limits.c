@@ -256,7 +256,7 @@ static void only_what_lies_within_is_looked_at(void **state) {
     chunks[0] = chunks[2] = outside;
     chunks[0].count = chunks[2].count = 1000;
     chunks[2].first_row = 1000 + chunks[1].count;
-    search_view view = {chunks, 3, DIM, SEARCH_DOT};
+    search_view view = {.chunks = chunks, .n_chunks = 3, .dim = DIM, .metric = SEARCH_DOT, .eager = true};
     for (int round = 0; round < 200; round++) {
         int first = below(PAGES), pages = 1 + below(PAGES - first), n = below(2) ? 1 : 20;
         uint8_t *inside = (uint8_t *)rows + first * PAGE;
@@ -281,7 +281,7 @@ static void unfit_limits_are_named(void **state) {
     float rows[4] = {1, 2, 3, 4}, query[2] = {1, 1}, score;
     int64_t number;
     search_chunk chunk = {.rows = rows, .count = 2, .type = INLAY_FLOAT32};
-    search_view view = {.chunks = &chunk, .n_chunks = 1, .dim = 2, .metric = SEARCH_DOT};
+    search_view view = {.chunks = &chunk, .n_chunks = 1, .dim = 2, .metric = SEARCH_DOT, .eager = true};
     search_limits limits = {.least = NAN};
     inlay_error err;
     assert_status(INLAY_INVALID_ARGUMENT, search_topk_within(&view, query, 1, 1, &limits, &score, &number, &err), &err);

@@ -41,7 +41,7 @@ static inlay_status open_stored(const fuse_data *d, stored *s, inlay_error *err)
                                       .type = d->sources->type,
                                       .transposed = c->transposed};
     }
-    s->view = (search_view){s->chunks, d->n_chunks, d->sources->dim, d->metric};
+    s->view = (search_view){.chunks = s->chunks, .n_chunks = d->n_chunks, .dim = d->sources->dim, .metric = d->metric};
     return INLAY_OK;
 }
 
