@@ -1,12 +1,15 @@
 #include "cli/command.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 /* A mapped file was truncated under us: say which, by means that are safe in a handler. */
 static void on_sigbus(int number, siginfo_t *info, void *context) {
     (void)number;
     (void)context;
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&told)) pause(); /* another thread met it too, and ends the process */
     const char *file = inlay_mapped_file(info->si_addr);
     static const char start[] = "inlay: ", end[] = ": became shorter while it was in use\n",
                       unknown[] = "a mapped file";
