@@ -26,7 +26,7 @@ def guarded(name):
 
 
 def compile_alone(header, compiler, folder):
-    name = os.path.join(folder, header.replace("/", "_") + ".c")
+    name = os.path.join(folder, header.replace("/", "_") + "_".join(compiler) + ".c")  # several compile a header at a time
     with open(name, "w", encoding="utf-8") as f:  # twice: the guard is part of the test
         f.write(f'#include "{header}"\n#include "{header}"\nextern int nothing;\n')
     return header, compiler, check.run([*compiler, *FLAGS, name])
