@@ -93,17 +93,18 @@ inlay_status file_share_tree(const char *from, const char *to, bool (*skip)(cons
 
 typedef inlay_status (*visit_fn)(const char *path, const file_info *info, inlay_error *err);
 
-/* Visits everything below PATH, and PATH itself last; symbolic links are not followed. */
-static inlay_status walk(const char *path, visit_fn visit, inlay_error *err) {
+/* Visits everything below PATH, and PATH itself last; symbolic links are not followed. ONLY_NEW: but for files that
+ * have another name. */
+static inlay_status walk(const char *path, visit_fn visit, bool only_new, inlay_error *err) {
     file_info info;
     TRY(file_stat(path, false, &info, err));
-    if (!info.is_folder) return visit(path, &info, err);
+    if (!info.is_folder) return only_new && info.links > 1 ? INLAY_OK : visit(path, &info, err);
     file_names names;
     TRY(file_list(path, &names, err));
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
         char *child = path_join(path, names.names[i]);
-        status = child ? walk(child, visit, err) : fail_memory(err);
+        status = child ? walk(child, visit, only_new, err) : fail_memory(err);
         mem_free(child);
     }
     file_names_free(&names);
@@ -118,33 +119,21 @@ static inlay_status remove_one(const char *path, const file_info *info, inlay_er
 }
 
 inlay_status file_remove_tree(const char *path, inlay_error *err) {
-    return walk(path, remove_one, err);
+    return walk(path, remove_one, false, err);
 }
 
 static inlay_status sync_one(const char *path, const file_info *info, inlay_error *err) {
     return info->is_link ? INLAY_OK : file_sync(path, err);
 }
 
-static bool is_new(const file_info *info) {
-    return info->is_folder || info->links == 1;
-}
-
-static inlay_status sync_if_new(const char *path, const file_info *info, inlay_error *err) {
-    return is_new(info) ? sync_one(path, info, err) : INLAY_OK;
-}
-
 /* Sets the disk to work on a file, so that the syncs that follow wait for all of them together. */
 static inlay_status begin_sync(const char *path, const file_info *info, inlay_error *err) {
     (void)err;
-    int fd = info->is_folder || info->is_link ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = info->is_folder ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return INLAY_OK;
     sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     close(fd);
     return INLAY_OK;
-}
-
-static inlay_status begin_sync_if_new(const char *path, const file_info *info, inlay_error *err) {
-    return is_new(info) ? begin_sync(path, info, err) : INLAY_OK;
 }
 
 static char *without_trailing_slashes(const char *path) {
@@ -227,8 +216,8 @@ inlay_status staging_commit(staging *s, bool replace, double *sync_seconds, inla
     double start = seconds_now();
     char *parent = path_parent(s->target); /* before the rename: behind it nothing may fail that need not */
     if (!parent) TRY_TO(failed, fail_memory(err));
-    TRY_TO(failed, walk(s->path, s->links_are_synced ? begin_sync_if_new : begin_sync, err));
-    TRY_TO(failed, walk(s->path, s->links_are_synced ? sync_if_new : sync_one, err));
+    TRY_TO(failed, walk(s->path, begin_sync, s->links_are_synced, err));
+    TRY_TO(failed, walk(s->path, sync_one, s->links_are_synced, err));
     if (sync_seconds) *sync_seconds = seconds_now() - start;
     bool exchange = replace && file_exists(s->target);
     TRY_TO(failed, rename_folder(s, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE, err));

@@ -247,10 +247,11 @@ static inlay_status add_other_file(json_t *file, const char *path, inlay_error *
     return manifest_set(file, "crc32c", json_integer(crc)) ? INLAY_OK : fail_memory(err);
 }
 
-static inlay_status add_file(manifest_job *j, const char *path, const char *relative, inlay_error *err) {
+/* INFO is of PATH itself; of a link, what it leads to is meant. */
+static inlay_status add_file(manifest_job *j, const char *path, const char *relative, file_info info,
+                             inlay_error *err) {
     int32_t shards = 0, shard = j->bundle ? data_file_number(relative, &shards) : -1;
-    file_info info;
-    TRY(file_stat(path, true, &info, err));
+    if (info.is_link) TRY(file_stat(path, true, &info, err));
     const json_t *old = shard < 0 && is_same(j, &info, relative) ? known_entry(j, relative) : NULL;
     if (old) return json_array_append(j->files, (json_t *)old) == 0 ? INLAY_OK : fail_memory(err);
     json_t *file = json_pack("{sI}", "bytes", (json_int_t)info.size);
@@ -274,7 +275,7 @@ static inlay_status add_files(manifest_job *j, const char *folder, const char *r
             status = fail_memory(err);
         else if ((status = file_stat(path, false, &info, err)) == INLAY_OK && strcmp(inside, PLACE) != 0 &&
                  strcmp(inside, INDEX_FOLDER) != 0) /* indexes have checksums of their own */
-            status = info.is_folder ? add_files(j, path, inside, err) : add_file(j, path, inside, err);
+            status = info.is_folder ? add_files(j, path, inside, err) : add_file(j, path, inside, info, err);
         mem_free(path);
         mem_free(inside);
     }

@@ -23,9 +23,8 @@ typedef struct manifest_known {
 } manifest_known;
 
 /* Writes the manifest of the model in FOLDER over one that is there: COLLECTIONS, which lose their sums of blocks to
- * the file of those, and size and checksum of every file
- * and of every byte that no checksum of the bundle covers. Everything else must have been written. KNOWN may be NULL.
- */
+ * the file of those, and size and checksum of every file and of every byte that no checksum of the bundle covers.
+ * Everything else must have been written. KNOWN may be NULL. */
 inlay_status manifest_write(const char *folder, json_t *collections, const manifest_known *known, inlay_error *err);
 
 /* Writes ROOT, as manifest_read gave it but for block_sums_save, to PATH, sealed, over one that is there. */
