@@ -205,10 +205,17 @@ void inlay_search_options_init(inlay_search_options *options) {
     *options = (inlay_search_options){.size = sizeof *options, .k = -1, .min_score = -INFINITY, .most = 1000000};
 }
 
+inlay_search_options search_options(const inlay_search_options *options) {
+    inlay_search_options own;
+    inlay_search_options_init(&own);
+    memcpy(&own, options, options->size < sizeof own ? options->size : sizeof own);
+    return own;
+}
+
 inlay_status inlay_search_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
                                size_t n_inputs, const inlay_search_options *options, inlay_hits **out,
                                inlay_error *error) {
-    inlay_search_options own = search_request_options(options);
+    inlay_search_options own = search_options(options);
     return ask(model, signature, inputs, n_inputs, own.k, &own, out, error);
 }
 
@@ -286,7 +293,7 @@ inlay_status inlay_search_texts(inlay_model *model, const char *signature, const
 
 inlay_status inlay_search_texts_with(inlay_model *model, const char *signature, const char *const *texts, size_t n,
                                      const inlay_search_options *options, inlay_hits **out, inlay_error *error) {
-    inlay_search_options own = search_request_options(options);
+    inlay_search_options own = search_options(options);
     return ask_texts(model, signature, texts, n, own.k, &own, out, error);
 }
 
@@ -298,6 +305,6 @@ inlay_status inlay_search_vectors(inlay_model *model, const char *signature, con
 inlay_status inlay_search_vectors_with(inlay_model *model, const char *signature, const float *vectors, size_t n,
                                        size_t dim, const inlay_search_options *options, inlay_hits **out,
                                        inlay_error *error) {
-    inlay_search_options own = search_request_options(options);
+    inlay_search_options own = search_options(options);
     return ask_vectors(model, signature, vectors, n, dim, own.k, &own, out, error);
 }

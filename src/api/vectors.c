@@ -49,7 +49,7 @@ inlay_status inlay_vectors_search(const inlay_vectors *v, const float *queries, 
 inlay_status inlay_vectors_search_with(const inlay_vectors *v, const float *queries, size_t n, size_t dim,
                                        const inlay_search_options *options, int64_t *rows, float *scores,
                                        inlay_error *error) {
-    inlay_search_options own = search_request_options(options);
+    inlay_search_options own = search_options(options);
     request_limits allowed;
     if (own.all || own.vectors)
         return fail(error, INLAY_INVALID_ARGUMENT, "there is room for k rows of each query, not for %s",
@@ -96,7 +96,7 @@ static inlay_status give_hits(const inlay_vectors *v, const search_list *lists, 
 
 inlay_status inlay_vectors_search_all(const inlay_vectors *v, const float *queries, size_t n, size_t dim,
                                       const inlay_search_options *options, inlay_hits **out, inlay_error *error) {
-    inlay_search_options own = search_request_options(options);
+    inlay_search_options own = search_options(options);
     request_limits allowed;
     *out = NULL;
     TRY(check_dim(v, dim, error));

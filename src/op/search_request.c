@@ -4,14 +4,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
-
-inlay_search_options search_request_options(const inlay_search_options *options) {
-    inlay_search_options own;
-    inlay_search_options_init(&own);
-    memcpy(&own, options, options->size < sizeof own ? options->size : sizeof own);
-    return own;
-}
 
 static inlay_status check_range(inlay_row_range r, int64_t rows, inlay_error *err) {
     if (r.begin < 0 || r.end < r.begin)

@@ -41,7 +41,4 @@ inlay_status request_limits_of(const inlay_search_options *options, int64_t rows
                                inlay_error *err);
 void request_limits_free(request_limits *limits);
 
-/* OPTIONS of a caller as this version of the library knows them. */
-inlay_search_options search_request_options(const inlay_search_options *options);
-
 #endif
