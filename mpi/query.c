@@ -216,10 +216,6 @@ static int run_ranks(const query_values *v, const inlay_search_options *options)
 
 /* ---- the command line */
 
-static int usage(const char *what) {
-    return fprintf(stderr, "inlay: %s\n", what), EXIT_USAGE;
-}
-
 static int fill_options(const query_values *v, const row_set *only, const row_set *except, inlay_search_options *out) {
     inlay_search_options_init(out);
     out->k = v->k;
@@ -231,9 +227,10 @@ static int fill_options(const query_values *v, const row_set *only, const row_se
 static int run(const void *values) {
     const query_values *v = values;
     if ((v->texts.count > 0) + (v->lines != NULL) + (v->vectors != NULL) != 1)
-        return usage("give one of --text, --texts and --vectors; inlay-mpi query --help tells");
-    if (!v->model == !v->models) return usage("give MODEL or --models; inlay-mpi query --help tells");
-    if (v->models && (v->rows || v->exclude)) return usage("--rows and --exclude go with MODEL, not with --models");
+        return usage_failed("give one of --text, --texts and --vectors; inlay-mpi query --help tells");
+    if (!v->model == !v->models) return usage_failed("give MODEL or --models; inlay-mpi query --help tells");
+    if (v->models && (v->rows || v->exclude))
+        return usage_failed("--rows and --exclude go with MODEL, not with --models");
     inlay_search_options options;
     row_set only, except = {0};
     int code = read_row_set(v->rows, NULL, &only);

@@ -20,6 +20,10 @@ static int unknown_flag(const command *c, const char *word) {
     return EXIT_USAGE;
 }
 
+int usage_failed(const char *reason) {
+    return fprintf(stderr, "inlay: %s\n", reason), EXIT_USAGE;
+}
+
 int report_error(const inlay_error *error) {
     bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
     fprintf(stderr, "%sinlay:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", error->message);

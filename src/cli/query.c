@@ -193,20 +193,17 @@ static int fill_limits(const query_values *v, const row_set *only, const row_set
     return v->min_score && !read_score(v->min_score, &out->min_score) ? EXIT_USAGE : EXIT_FINE;
 }
 
-static int usage(const char *what) {
-    return fprintf(stderr, "inlay: %s\n", what), EXIT_USAGE;
-}
-
 static int run(const void *values) {
     const query_values *v = values;
     if ((v->inputs != NULL) + (v->texts.count > 0) + (v->similar != NULL) + (v->lookup != NULL) != 1)
-        return usage("give one of --text, --inputs, --similar and --lookup; inlay query --help tells");
+        return usage_failed("give one of --text, --inputs, --similar and --lookup; inlay query --help tells");
     if (v->lookup && (has_options(v) || v->all))
-        return usage("--lookup gives the rows it names: --rows, --exclude, --min-score, --all, --vectors and --verbose "
-                     "are for searches");
-    if (v->all && (!v->min_score || v->k >= 0)) return usage("--all wants --min-score, and no --k");
+        return usage_failed(
+            "--lookup gives the rows it names: --rows, --exclude, --min-score, --all, --vectors and --verbose "
+            "are for searches");
+    if (v->all && (!v->min_score || v->k >= 0)) return usage_failed("--all wants --min-score, and no --k");
     if ((v->rows && v->rows_file) || (v->exclude && v->exclude_file))
-        return usage("rows are named by a flag or by a file, not by both");
+        return usage_failed("rows are named by a flag or by a file, not by both");
     inlay_search_options limits;
     row_set only, except = {0};
     int code = read_row_set(v->rows, v->rows_file, &only);

@@ -69,18 +69,15 @@ static inlay_row_range *read_ranges(const char *text, size_t *n, int *code) {
     return out;
 }
 
-static int usage(const char *reason) {
-    return fprintf(stderr, "inlay: %s; inlay rows --help tells\n", reason), EXIT_USAGE;
-}
-
 /* The edit that was asked for; the exit code when it is none. */
 static int read_action(const rows_values *v, inlay_rows_options *o, inlay_row_range **ranges) {
     const char *end, *named = v->delete ? v->delete : v->tombstone;
     int asked = (v->set.count > 0) + (v->append != NULL) + (v->delete != NULL) + (v->tombstone != NULL);
-    if (asked != 1) return usage("give one of --set, --append, --delete and --tombstone");
+    if (asked != 1)
+        return usage_failed("give one of --set, --append, --delete and --tombstone; inlay rows --help tells");
     if (v->set.count > 0) {
         if (v->set.count != 2 || !read_number(v->set.items[0], &o->set_at, &end) || *end)
-            return usage("--set takes the number of a row and a file");
+            return usage_failed("--set takes the number of a row and a file; inlay rows --help tells");
         o->action = INLAY_ROWS_SET;
         o->rows = v->set.items[1];
     } else if (v->append) {
