@@ -12,12 +12,6 @@
 
 enum { K = 10 };
 
-static void need(inlay_status status, const inlay_error *err) {
-    if (status == INLAY_OK) return;
-    fprintf(stderr, "%s\n", err->message);
-    exit(1);
-}
-
 /* About normal: the sum of twelve even numbers, less their mean. */
 static float gaussian(uint64_t *state) {
     double sum = -6;
@@ -38,7 +32,7 @@ static double ask(inlay_model *model, float *query, size_t dim, uint64_t *state)
     inlay_hits *hits;
     for (size_t i = 0; i < dim; i++) query[i] = gaussian(state);
     double start = bench_seconds();
-    need(inlay_search_vectors(model, "search", query, 1, dim, K, &hits, &err), &err);
+    bench_need(inlay_search_vectors(model, "search", query, 1, dim, K, &hits, &err), &err);
     double seconds = bench_seconds() - start;
     inlay_hits_release(hits);
     return 1e3 * seconds;
@@ -54,7 +48,7 @@ int main(int argc, char **argv) {
     inlay_model_options_init(&options);
     options.lock_indexes = argc > 4;
     double start = bench_seconds();
-    need(inlay_model_open(argv[1], &options, &model, &err), &err);
+    bench_need(inlay_model_open(argv[1], &options, &model, &err), &err);
     double opened = 1e3 * (bench_seconds() - start);
     const inlay_signature *search = inlay_model_find_signature(model, "search");
     size_t dim = 0;

@@ -23,18 +23,13 @@ typedef struct searching {
     double opened;
 } searching;
 
-static void need(inlay_status status, const inlay_error *err) {
-    if (status == INLAY_OK) return;
-    fprintf(stderr, "%s\n", err->message);
-    exit(1);
-}
-
 static void search(void *ctx) {
     searching *s = ctx;
     inlay_error err;
     inlay_hits *hits;
     if (s->next + s->n > s->count) s->next = 0;
-    need(inlay_search_vectors(s->model, "search", s->queries + s->next * s->dim, s->n, s->dim, K, &hits, &err), &err);
+    bench_need(inlay_search_vectors(s->model, "search", s->queries + s->next * s->dim, s->n, s->dim, K, &hits, &err),
+               &err);
     s->next += s->n;
     if (!s->first)
         s->first = hits;
@@ -53,7 +48,7 @@ static void open_model(searching *s) {
     for (int i = 0; i < OPENINGS; i++) {
         if (i > 0) inlay_model_close(s->model);
         double start = bench_seconds();
-        need(inlay_model_open(s->path, NULL, &s->model, &err), &err);
+        bench_need(inlay_model_open(s->path, NULL, &s->model, &err), &err);
         times[i] = bench_seconds() - start;
     }
     qsort(times, OPENINGS, sizeof *times, by_size);
@@ -129,7 +124,7 @@ int main(int argc, char **argv) {
         return fprintf(stderr, "usage: model MODEL... -- QUERIES.npy [N...]\n"), 2;
     inlay_error err;
     inlay_tensor *queries;
-    need(inlay_tensor_load(argv[at + 1], INLAY_FLOAT32, &queries, &err), &err);
+    bench_need(inlay_tensor_load(argv[at + 1], INLAY_FLOAT32, &queries, &err), &err);
     const int64_t *dims = inlay_tensor_dims(queries);
     if (inlay_tensor_rank(queries) != 2 || dims[0] < 1) return fprintf(stderr, "%s: no queries\n", argv[at + 1]), 1;
     printf("{\"threads\": %d, \"open_ms\": [", pool_threads());

@@ -9,6 +9,12 @@
 #include <sys/mman.h>
 #include <time.h>
 
+void bench_need(inlay_status status, const inlay_error *err) {
+    if (status == INLAY_OK) return;
+    fprintf(stderr, "%s\n", err->message);
+    exit(1);
+}
+
 double bench_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -2,10 +2,15 @@
 #ifndef BENCH_PROBE_H
 #define BENCH_PROBE_H
 
+#include "inlay/inlay.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 double bench_seconds(void);
+
+/* Ends the program with the error when STATUS is one. */
+void bench_need(inlay_status status, const inlay_error *err);
 
 /* Something to measure, and its seconds: median and best. */
 typedef struct bench_work {

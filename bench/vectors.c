@@ -15,19 +15,13 @@ typedef struct searching {
     int calls;
 } searching;
 
-static void need(inlay_status status, const inlay_error *err) {
-    if (status == INLAY_OK) return;
-    fprintf(stderr, "%s\n", err->message);
-    exit(1);
-}
-
 static void search(void *ctx) {
     const searching *s = ctx;
     inlay_error err;
     int64_t rows[K];
     float scores[K];
     for (int i = 0; i < s->calls; i++)
-        need(inlay_vectors_search(s->vectors, s->query, 1, s->dim, K, rows, scores, &err), &err);
+        bench_need(inlay_vectors_search(s->vectors, s->query, 1, s->dim, K, rows, scores, &err), &err);
 }
 
 int main(int argc, char **argv) {
@@ -38,11 +32,12 @@ int main(int argc, char **argv) {
     inlay_vectors_options options;
     inlay_vectors_options_init(&options);
     options.index = true;
-    need(inlay_tensor_load(argv[1], INLAY_FLOAT32, &queries, &err), &err);
-    need(inlay_tensor_load(argv[2], INLAY_FLOAT32, &rows, &err), &err);
+    bench_need(inlay_tensor_load(argv[1], INLAY_FLOAT32, &queries, &err), &err);
+    bench_need(inlay_tensor_load(argv[2], INLAY_FLOAT32, &rows, &err), &err);
     int64_t dim = inlay_tensor_dims(rows)[1], count = strtoll(argv[3], NULL, 10);
     if (count > inlay_tensor_dims(rows)[0]) count = inlay_tensor_dims(rows)[0];
-    need(inlay_vectors_open_rows(INLAY_FLOAT32, inlay_tensor_data(rows), count, dim, &options, &vectors, &err), &err);
+    bench_need(inlay_vectors_open_rows(INLAY_FLOAT32, inlay_tensor_data(rows), count, dim, &options, &vectors, &err),
+               &err);
     searching s = {vectors, inlay_tensor_data(queries), (size_t)dim, count > 100000 ? 1 : CALLS};
     bench_work work = {search, &s, 0, 0};
     bench_measure(&work, 1, REPEATS);
