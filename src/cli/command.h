@@ -65,7 +65,7 @@ int command_main(const command *c, int argc, char **argv);
 /* Prints "inlay: MESSAGE" to standard error (in red on a terminal) and returns EXIT_FAILED. */
 int report_error(const inlay_error *error);
 int usage_failed(const char *reason); /* of a command line that the flags' own checks let pass */
-int out_of_memory(void); /* the same for the program's own memory */
+int out_of_memory(void);              /* the same for the program's own memory */
 
 /* process.c: what main does before a command (signals, notes) and after it (what was not printed yet). */
 void process_begin(void);
