@@ -20,9 +20,9 @@ bool block_sums_of(const json_t *chunk, const bundle_entry *e, block_sums *out) 
     block_sums found = {.step = (uint64_t)json_integer_value(step), .sums = json_string_value(sums)};
     found.n = (size_t)((e->size - 1) / found.step + 1);
     if (json_string_length(sums) % SUM || json_string_length(sums) / SUM != found.n) return false;
-    uint32_t all = 0;
-    for (size_t i = 0; i < found.n; i++)
-        all = crc32c_combine(all, block_sum(&found, i), block_bytes(e->size, found.step, i));
+    uint32_t all = 0, power = crc32c_power(found.step);
+    for (size_t i = 0; i + 1 < found.n; i++) all = crc32c_combine_by(all, block_sum(&found, i), power);
+    all = crc32c_combine(all, block_sum(&found, found.n - 1), block_bytes(e->size, found.step, found.n - 1));
     if (all != e->crc) return false;
     *out = found;
     return true;

@@ -339,17 +339,27 @@ done:
     return status;
 }
 
-inlay_status collection_open_model(saved_model *model, const char *name, arena *a, collection *c, inlay_error *err) {
-    *c = (collection){.model = model};
+static inlay_status open_model(const char *name, arena *a, collection *c, inlay_error *err) {
     if (c->model->kind != SAVED_MODEL || !c->model->folder)
-        return fail_at(err, INLAY_INVALID_ARGUMENT, model->path, -1, "is no SavedModel folder");
+        return fail_at(err, INLAY_INVALID_ARGUMENT, c->model->path, -1, "is no SavedModel folder");
     TRY(saved_model_pick(c->model, NULL, &c->graph, err));
     TRY(pick_name(c, name, a, err));
     TRY(saved_variables_prefix(c->model, &c->bundle_prefix, err));
-    TRY(bundle_open(c->bundle_prefix, false, &c->bundle, err));
+    if (!c->bundle) TRY(bundle_open(c->bundle_prefix, false, &c->bundle, err));
     if (bundle_big_endian(c->bundle))
         return fail_at(err, INLAY_UNIMPLEMENTED, c->bundle_prefix, -1, "the variables are big-endian");
     return read_search(c, a, err);
+}
+
+inlay_status collection_open_model(saved_model *model, const char *name, arena *a, collection *c, inlay_error *err) {
+    *c = (collection){.model = model};
+    return open_model(name, a, c, err);
+}
+
+inlay_status collection_open_borrowed(saved_model *model, bundle *variables, const char *name, arena *a, collection *c,
+                                      inlay_error *err) {
+    *c = (collection){.model = model, .bundle = variables, .borrowed = true};
+    return open_model(name, a, c, err);
 }
 
 inlay_status collection_open(const char *path, const char *name, arena *a, collection *c, inlay_error *err) {
@@ -392,8 +402,10 @@ inlay_status collection_tombstones(const collection *c, size_t chunk, int64_t *c
 }
 
 void collection_close(collection *c) {
-    bundle_close(c->bundle);
-    saved_model_close(c->model);
+    if (!c->borrowed) {
+        bundle_close(c->bundle);
+        saved_model_close(c->model);
+    }
     mem_free(c->bundle_prefix);
     *c = (collection){0};
 }

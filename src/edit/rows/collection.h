@@ -19,6 +19,7 @@ typedef struct collection {
     const saved_metagraph *graph;
     bundle *bundle;
     char *bundle_prefix;
+    bool borrowed; /* model and bundle are the caller's */
 
     const char *name, *prefix; /* "search", "inlay_search" */
     fuse_form form;
@@ -55,6 +56,10 @@ void collection_close(collection *c);
 
 /* The same of MODEL, which C takes, also when it fails. */
 inlay_status collection_open_model(saved_model *model, const char *name, arena *a, collection *c, inlay_error *err);
+
+/* The same of MODEL whose variables VARIABLES are; both stay the caller's and must outlive C. */
+inlay_status collection_open_borrowed(saved_model *model, bundle *variables, const char *name, arena *a, collection *c,
+                                      inlay_error *err);
 
 /* C as it stands in MODEL, a state of its own model in which other parts were edited. MODEL stays the caller's and must
  * outlive what is done with C, which is not to be closed then (give a copy). */

@@ -37,7 +37,10 @@ static inlay_status check_ranges(rows_edit *e, inlay_rows_options *o, inlay_erro
 static inlay_status open_all(rows_edit *e, const char *model, const inlay_edit_options *options, inlay_error *err) {
     static const change_needs needs = {.keep_old_shards = true};
     TRY(change_begin(model, options, &needs, e->change, err));
-    TRY(collection_open(e->change->path, e->o->name, &e->a, &e->c, err));
+    if (e->change->variables)
+        TRY(collection_open_borrowed(e->change->model, e->change->variables, e->o->name, &e->a, &e->c, err));
+    else
+        TRY(collection_open(e->change->path, e->o->name, &e->a, &e->c, err));
     e->manifest = json_object_get(json_object_get(e->change->manifest, "collections"), e->c.name);
     if (!json_is_object(e->manifest)) e->manifest = NULL;
     e->next_variable = e->c.next_variable;

@@ -51,6 +51,7 @@ static void patch_blocks(patch *p, uint64_t offset, const uint8_t *fresh, uint64
 /* SIZE bytes at OFFSET of the chunk become FRESH. */
 static inlay_status put_bytes(patch *p, uint64_t offset, const uint8_t *fresh, size_t size, inlay_error *err) {
     uint64_t total = p->chunk->stored->size;
+    file_prefetch(p->old + offset, size);
     p->crc = patched_crc(p->crc, p->old + offset, fresh, size, total - offset - size);
     patch_blocks(p, offset, fresh, size);
     return file_patch(p->out, p->at + offset, fresh, size, err);
@@ -94,32 +95,48 @@ static inlay_status put_rows(patch *p, int64_t from, int64_t first, int64_t coun
     return status;
 }
 
-/* The factors of a chunk with those from FIRST on replaced by FRESH [count]. OLD may be NULL: factors of 1, for dot. */
-static inlay_status write_sides(rows_edit *e, size_t chunk, const char *name, int64_t first, const float *fresh,
-                                int64_t count, inlay_error *err) {
+/* Tensor STORED appended to OUT, at *at; *shared says whether that cost a copy. With COPY it is there afterwards in any
+ * case. */
+static inlay_status append_stored(const collection *c, const bundle_entry *stored, bool copy, file_writer *out,
+                                  uint64_t *at, bool *shared, inlay_error *err) {
+    char *path = bundle_data_path(c->bundle_prefix, stored->shard, bundle_shards(c->bundle));
+    if (!path) return fail_memory(err);
+    inlay_status status = copy ? file_append_range(out, path, stored->offset, stored->size, at, err)
+                               : file_append_shared(out, path, stored->offset, stored->size, at, shared, err);
+    mem_free(path);
+    return status;
+}
+
+/* The factors of a chunk with those from FIRST on replaced by FRESH [count], COUNT > 0. */
+static inlay_status patch_sides(rows_edit *e, size_t chunk, int64_t first, const float *fresh, int64_t count,
+                                inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
-    size_t size = (size_t)k->count * sizeof(float), part = (size_t)count * sizeof(float);
+    size_t begin = (size_t)first * sizeof *fresh, size = (size_t)count * sizeof *fresh;
     tensor *old = NULL;
     file_writer *out;
     int32_t shard;
-    if (k->factor) TRY(rows_old_sides(e, chunk, &old, err));
-    float *sides = mem_array((size_t)k->count, sizeof *sides);
-    inlay_status status = sides ? bundle_edit_data(e->change->bundle, &out, &shard, err) : fail_memory(err);
-    if (status == INLAY_OK) {
-        for (int64_t i = 0; !old && i < k->count; i++) sides[i] = 1;
-        if (old) memcpy(sides, old->data, size);
-        memcpy(sides + first, fresh, part);
-        uint32_t crc = old ? patched_crc(k->factor->crc, old->data + (size_t)first * sizeof(float),
-                                         (const uint8_t *)fresh, part, size - (size_t)first * sizeof(float) - part)
-                           : crc32c(0, sides, size);
-        uint64_t offset = file_position(out);
-        shape dims = shape_vector(k->count);
-        status = file_append(out, sides, size, err);
-        if (status == INLAY_OK) status = rows_put_entry(e, name, INLAY_FLOAT32, &dims, shard, offset, size, crc, err);
-    }
-    mem_free(sides);
+    uint64_t at = 0;
+    TRY(rows_old_sides(e, chunk, &old, err));
+    file_prefetch(old->data + begin, size);
+    uint32_t crc =
+        patched_crc(k->factor->crc, old->data + begin, (const uint8_t *)fresh, size, k->factor->size - begin - size);
     tensor_release(old);
-    return status;
+    TRY(bundle_edit_data(e->change->bundle, &out, &shard, err));
+    TRY(append_stored(&e->c, k->factor, true, out, &at, NULL, err));
+    TRY(file_patch(out, at + begin, fresh, size, err));
+    return rows_put_entry(e, k->side, INLAY_FLOAT32, &k->factor->dims, shard, at, k->factor->size, crc, err);
+}
+
+/* Factors SIDES, one a row, for a chunk that had none. */
+static inlay_status write_sides(rows_edit *e, const char *name, const float *sides, int64_t count, inlay_error *err) {
+    size_t size = (size_t)count * sizeof *sides;
+    file_writer *out;
+    int32_t shard;
+    TRY(bundle_edit_data(e->change->bundle, &out, &shard, err));
+    uint64_t offset = file_position(out);
+    shape dims = shape_vector(count);
+    TRY(file_append(out, sides, size, err));
+    return rows_put_entry(e, name, INLAY_FLOAT32, &dims, shard, offset, size, crc32c(0, sides, size), err);
 }
 
 /* The sums of the chunk's blocks, as numbers. */
@@ -131,20 +148,19 @@ static inlay_status take_blocks(patch *p, inlay_error *err) {
     return INLAY_OK;
 }
 
-/* Given rows [from, from + count) replace those from FIRST on of CHUNK. */
-static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count,
+/* Given rows [from, from + count) replace those from FIRST on of CHUNK, of which there is a copy at AT of the new data
+ * file. */
+static inlay_status set_chunk(rows_edit *e, size_t chunk, uint64_t at, int64_t from, int64_t first, int64_t count,
                               inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
     const bundle_entry *stored = k->stored;
-    patch p = {.e = e, .chunk = k, .crc = stored->crc, .json = rows_old_json(&e->c, e->manifest, chunk)};
+    patch p = {.e = e, .chunk = k, .at = at, .crc = stored->crc, .json = rows_old_json(&e->c, e->manifest, chunk)};
     tensor *old = NULL;
     int32_t shard;
     int64_t bad = e->pass.counts.non_finite;
-    char *path = bundle_data_path(e->c.bundle_prefix, stored->shard, bundle_shards(e->c.bundle));
-    inlay_status status = path ? take_blocks(&p, err) : fail_memory(err);
+    inlay_status status = take_blocks(&p, err);
     if (status == INLAY_OK) status = bundle_read(e->c.bundle, stored, &old, err);
     if (status == INLAY_OK) status = bundle_edit_data(e->change->bundle, &p.out, &shard, err);
-    if (status == INLAY_OK) status = file_append_range(p.out, path, stored->offset, stored->size, &p.at, err);
     buffer_clear(&e->sides);
     if (status == INLAY_OK) {
         p.old = old->data;
@@ -161,9 +177,8 @@ static inlay_status set_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t 
     }
     if (status == INLAY_OK) status = buffer_check(&e->sides, err);
     if (status == INLAY_OK && k->factor)
-        status = write_sides(e, chunk, k->side, first, (const float *)(void *)e->sides.data, count, err);
+        status = patch_sides(e, chunk, first, (const float *)(void *)e->sides.data, count, err);
     tensor_release(old);
-    mem_free(path);
     bool guarded = k->guarded || e->pass.counts.non_finite > bad;
     e->graph_changed |= guarded != k->guarded;
     e->report->chunks++;
@@ -222,10 +237,20 @@ static inlay_status cut_chunk(rows_edit *e, size_t chunk, int64_t from, int64_t 
     return status;
 }
 
+/* A chunk whose copy costs nothing is patched there. Elsewhere a cut chunk costs the least to write, at the price of a
+ * graph with more chunks. */
 static inlay_status set_rows(rows_edit *e, size_t chunk, int64_t from, int64_t first, int64_t count, inlay_error *err) {
-    bool done;
-    TRY(cut_chunk(e, chunk, from, first, count, &done, err));
-    return done ? INLAY_OK : set_chunk(e, chunk, from, first, count, err);
+    const bundle_entry *stored = e->c.chunks[chunk].stored;
+    file_writer *out;
+    int32_t shard;
+    uint64_t at;
+    bool shared, done = false;
+    TRY(bundle_edit_data(e->change->bundle, &out, &shard, err));
+    TRY(append_stored(&e->c, stored, false, out, &at, &shared, err));
+    if (!shared) TRY(cut_chunk(e, chunk, from, first, count, &done, err));
+    if (done) return INLAY_OK;
+    if (!shared) TRY(append_stored(&e->c, stored, true, out, &at, NULL, err));
+    return set_chunk(e, chunk, at, from, first, count, err);
 }
 
 inlay_status rows_set(rows_edit *e, inlay_error *err) {
@@ -280,6 +305,14 @@ static bool touches(const rows_edit *e, const collection_chunk *k) {
     return false;
 }
 
+/* The first factors of a chunk. */
+static inlay_status add_sides(rows_edit *e, next_chunk *next, const float *sides, inlay_error *err) {
+    TRY(rows_variable(e, "side", e->next_variable++, &next->side, err));
+    const char *key = next->json ? fuse_variable_key(e->c.form, e->c.prefix, next->side, &e->a) : NULL;
+    if (next->json && !manifest_set(next->json, "side", key ? json_string(key) : NULL)) return fail_memory(err);
+    return write_sides(e, next->side, sides, next->count, err);
+}
+
 static inlay_status bury_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
     const collection_chunk *k = &e->c.chunks[chunk];
     next_chunk next = {k->rows, k->side, k->count, k->transposed, k->guarded, rows_old_json(&e->c, e->manifest, chunk)};
@@ -291,14 +324,7 @@ static inlay_status bury_chunk(rows_edit *e, size_t chunk, inlay_error *err) {
         for (int64_t i = 0; !old && i < k->count; i++) sides[i] = 1;
         if (old) memcpy(sides, old->data, (size_t)k->count * sizeof *sides);
         e->report->changed += mark(e, k, sides);
-        if (!next.side) { /* dot: its first tombstone */
-            status = rows_variable(e, "side", e->next_variable++, &next.side, err);
-            if (status == INLAY_OK && next.json) {
-                const char *key = fuse_variable_key(e->c.form, e->c.prefix, next.side, &e->a);
-                manifest_set(next.json, "side", key ? json_string(key) : NULL);
-            }
-        }
-        if (status == INLAY_OK) status = write_sides(e, chunk, next.side, 0, sides, k->count, err);
+        status = old ? patch_sides(e, chunk, 0, sides, k->count, err) : add_sides(e, &next, sides, err);
     }
     next.guarded |= e->c.metric != SEARCH_L2;
     e->graph_changed |= next.guarded != k->guarded || !k->side;

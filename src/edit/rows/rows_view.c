@@ -46,6 +46,7 @@ inlay_status chunk_view_open(rows_edit *e, size_t chunk, chunk_view *v, inlay_er
     TRY(take_sums(v, err));
     if (!k->factor) return INLAY_OK;
     TRY(rows_old_sides(e, chunk, &v->sides, err));
+    file_prefetch(v->sides->data, v->sides->size);
     v->sound = v->sound && crc32c(0, v->sides->data, v->sides->size) == k->factor->crc;
     return INLAY_OK;
 }
@@ -78,6 +79,7 @@ static bool block_is_sound(const chunk_view *v, size_t block) {
 
 bool chunk_view_holds(const chunk_view *v, int64_t begin, int64_t end) {
     uint64_t from = (uint64_t)begin * v->row_bytes, to = (uint64_t)end * v->row_bytes;
+    file_prefetch(v->rows->data + from, to - from);
     for (uint64_t block = from / v->step; block * v->step < to; block++)
         if (!block_is_sound(v, (size_t)block)) return false;
     return true;
