@@ -9,7 +9,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/bench-build"
 WORK = ROOT / "build/bench"
-FAISS, USEARCH, MATPLOTLIB = "faiss-cpu==1.15.1", "usearch==2.26.6", "matplotlib==3.11.2"
+FAISS, USEARCH, MATPLOTLIB, ONNX = "faiss-cpu==1.15.1", "usearch==2.26.6", "matplotlib==3.11.2", "onnxruntime==1.32.0"
 
 
 def out(*command, env=None):
