@@ -1,5 +1,5 @@
-/* Every level of the quantised scan that this CPU has against portable C. With --time: how fast each kernel of each
- * level is. */
+/* Every level of the quantised scan that this CPU has against portable C, and twins of those that few have. With
+ * --time: how fast each kernel of each level is. */
 #include "unit/random.h"
 #include "unit/unit.h"
 
@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/num.h"
 #include "kernel/quant/quant.h"
+#include "kernel/quant_twins.h"
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MAX_LEVELS = 7 };
+enum { MAX_LEVELS = 9 };
 static quant_kernels levels[MAX_LEVELS]; /* portable first */
 static size_t n_levels;
 
@@ -32,6 +33,19 @@ static void find_levels(void) {
             bool known = n_levels > 0 && strcmp(levels[n_levels].name, levels[n_levels - 1].name) == 0;
             n_levels += !known;
         }
+}
+
+/* Over portable C, so that nothing but the twin is tested. */
+static void find_twins(void) {
+#if defined(__x86_64__)
+    if (cpu_flags() & CPU_AVX2) {
+        quant_twin_avxvnni(levels + n_levels);
+        levels[n_levels++].name = "avxvnni in plain C";
+    }
+    quant_kernels_init(levels + n_levels, 0);
+    quant_twin_amx(levels + n_levels, true);
+    levels[n_levels++].name = "amx in plain C";
+#endif
 }
 
 /* What codes are like: EXTREME ones are those whose sums come nearest to overflowing. */
@@ -173,6 +187,21 @@ static void every_level_finds_what_portable_c_finds(void **state) {
         check(levels + l, 1, quant_groups(QUANT_MAX_DIM), 1, EXTREME);
         check(levels + l, 1, quant_groups(QUANT_MAX_DIM), levels[l].tile_queries, EXTREME);
     }
+}
+
+static void amx_without_permission_leaves_what_is_there(void **state) {
+    (void)state;
+#if defined(__x86_64__)
+    quant_kernels k;
+    quant_kernels_init(&k, 0);
+    quant_twin_amx(&k, false);
+    assert_string_equal(k.name, "portable");
+    assert_true(k.tile == levels[0].tile && k.tile_queries == levels[0].tile_queries);
+    quant_twin_amx(&k, true);
+    assert_true(k.tile != levels[0].tile);
+#else
+    skip();
+#endif
 }
 
 /* Wherever a level rounds otherwise than portable C, the slack in the limits must be larger. */
@@ -358,9 +387,11 @@ int main(int argc, char **argv) {
         }
         return 0;
     }
+    find_twins();
     for (size_t l = 0; l < n_levels; l++) print_message("level %s\n", levels[l].name);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_level_finds_what_portable_c_finds),
+        cmocka_unit_test(amx_without_permission_leaves_what_is_there),
         cmocka_unit_test(limits_agree),
         cmocka_unit_test(a_block_is_as_its_head_says),
     };

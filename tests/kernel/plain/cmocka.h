@@ -1,4 +1,4 @@
-/* As much of cmocka as the tests use that are built for a machine which has no cmocka (aarch64.sh). */
+/* As much of cmocka as the tests use that are built for a machine which has no cmocka (aarch64.sh, emulated.sh). */
 #ifndef KERNEL_PLAIN_CMOCKA_H
 #define KERNEL_PLAIN_CMOCKA_H
 
@@ -37,6 +37,8 @@ static inline _Noreturn void _fail(const char *file, int line) {
 #define assert_null(pointer) assert_true((pointer) == NULL)
 #define assert_non_null(pointer) assert_true((pointer) != NULL)
 #define assert_int_equal(a, b) assert_true((long long)(a) == (long long)(b))
+#define assert_string_equal(a, b) assert_true(strcmp(a, b) == 0)
+#define assert_memory_equal(a, b, size) assert_true(memcmp(a, b, size) == 0)
 #define assert_in_range(value, low, high) assert_true((value) >= (low) && (value) <= (high))
 
 static inline int plain_run(const struct CMUnitTest *tests, size_t n, int (*setup)(void **), int (*teardown)(void **)) {
