@@ -46,7 +46,7 @@ static void split_view(index_run *s, search_chunk *rest) {
 static void cut_tasks(index_run *s) {
     uint64_t segments = 0;
     for (size_t i = 0; i < s->n_sources; i++) segments += s->sources[i].end_segment - s->sources[i].first_segment;
-    size_t fair = max_size((size_t)(segments / (4 * s->threads)), 1);
+    size_t fair = max_size((size_t)(segments / (16 * s->threads)), 1);
     for (size_t i = 0; i < s->n_sources; i++) {
         index_source *from = s->sources + i;
         uint64_t own = from->end_segment - from->first_segment;

@@ -1,13 +1,18 @@
 /* AVX2: vpmaddubsw adds two products in 16 bits and saturates, which codes of queries up to 63 cannot reach:
- * 255 * 63 * 2 < 2^15. Codes up to 31 would let two groups be added before they are widened, for a quarter fewer
- * multiplications, but at 768 dimensions their bound lets a fifth of the blocks through. Tiles of 4 queries by 16 rows.
+ * 255 * 63 * 2 < 2^15. In a tile the products of two groups are added before they are widened, for a quarter fewer
+ * multiplications: 255 * QUANT_SUM_MAX < 2^15 is what the codes of queries there keep to. Tiles of 4 queries by 16
+ * rows.
  */
 #include "kernel/quant/quant_limits.h"
 #include "kernel/scan/scan_element.h"
 
 #include <immintrin.h>
 
-enum { TILE = 4, BLOCK_STEP = QUANT_ROWS * QUANT_GROUP };
+enum {
+    TILE = 4,
+    STRIP = 64, /* blocks */
+    BLOCK_STEP = QUANT_ROWS * QUANT_GROUP
+};
 
 static void limits(const quant_heads *heads, size_t n, const quant_bound *bound, float threshold, float *out) {
     quant_limits_of(heads, n, bound, threshold, out);
@@ -77,56 +82,115 @@ static void pair(const quant_rows *rows, quant_query *q) {
 
 /* ---- tiles */
 
-/* N queries and half a block: rows [first, first + 16) of the run. */
-INLINE void tile_half(const quant_rows *rows, quant_query *queries, const size_t n, size_t first) {
-    size_t b = first / QUANT_ROWS, size = rows->groups * QUANT_GROUP;
-    const uint8_t *at = rows->codes + b * size * QUANT_ROWS + first % QUANT_ROWS * QUANT_GROUP;
+/* Sums begin with what they must reach taken off, so that their signs say whether they do: no comparisons, and one test
+ * for all sums of a tile. Of STRIP blocks at a time. */
+typedef int32_t starts[QUANT_TILE_MAX][STRIP];
+
+/* What the sums of blocks [first, first + n) begin at. A sum that is not below its limit ends at 0 or more; some others
+ * do too. No sum is larger than MOST. */
+static void find_starts(const quant_query *q, size_t first, size_t n, float most, int32_t *out) {
+    for (size_t i = 0; i < n; i++) {
+        float limit = q->limits[first + i];
+        limit = limit > -most ? limit : -most; /* NaN too */
+        limit = limit < most ? limit : most;
+        out[i] = -q->offset[0] - (int32_t)(limit - fabsf(limit) * 0x1p-22f - 1);
+    }
+}
+
+/* N queries and 16 rows, whose codes are at AT. Two groups at a time: their products are added before they are widened.
+ */
+INLINE void sixteen(const uint8_t *at, size_t groups, const quant_query *queries, const size_t n, const starts from,
+                    size_t block, __m256i sum[][2]) {
     const int8_t *codes[TILE];
-    __m256i sum[TILE][2];
+    __m256i own[TILE][2];
     UNROLL for (size_t q = 0; q < n; q++) {
         codes[q] = queries[q].codes[0];
-        sum[q][0] = sum[q][1] = _mm256_set1_epi32(-queries[q].offset[0]);
+        own[q][0] = own[q][1] = _mm256_set1_epi32(from[q][block]);
     }
-    for (size_t g = 0; g < size; g += QUANT_GROUP, at += BLOCK_STEP) {
+    size_t g = 0;
+    for (; g + 2 <= groups; g += 2, at += 2 * BLOCK_STEP) {
+        __m256i low = rows_at(at), high = rows_at(at + 32);
+        __m256i next_low = rows_at(at + BLOCK_STEP), next_high = rows_at(at + BLOCK_STEP + 32);
+        UNROLL for (size_t q = 0; q < n; q++) {
+            __m256i by = query_at(codes[q] + g * QUANT_GROUP), next_by = query_at(codes[q] + (g + 1) * QUANT_GROUP);
+            own[q][0] = widened(own[q][0], _mm256_add_epi16(products(low, by), products(next_low, next_by)));
+            own[q][1] = widened(own[q][1], _mm256_add_epi16(products(high, by), products(next_high, next_by)));
+        }
+    }
+    if (g < groups) {
         __m256i low = rows_at(at), high = rows_at(at + 32);
         UNROLL for (size_t q = 0; q < n; q++) {
-            __m256i by = query_at(codes[q] + g);
-            sum[q][0] = widened(sum[q][0], products(low, by));
-            sum[q][1] = widened(sum[q][1], products(high, by));
+            __m256i by = query_at(codes[q] + g * QUANT_GROUP);
+            own[q][0] = widened(own[q][0], products(low, by));
+            own[q][1] = widened(own[q][1], products(high, by));
         }
     }
-    UNROLL for (size_t q = 0; q < n; q++) {
-        __m256 limit = _mm256_set1_ps(queries[q].limits[b]);
-        __m256 low = _mm256_cvtepi32_ps(sum[q][0]), high = _mm256_cvtepi32_ps(sum[q][1]);
-        unsigned reached = reach(low, limit) | reach(high, limit) << 8;
-        if (RARELY(reached)) {
-            float estimates[16];
-            _mm256_storeu_ps(estimates, low);
-            _mm256_storeu_ps(estimates + 8, high);
-            add_hits(queries + q, first, reached, estimates);
+    UNROLL for (size_t q = 0; q < n; q++) UNROLL for (int v = 0; v < 2; v++) sum[q][v] = own[q][v];
+}
+
+/* Of sums that ended at 0 or more, those whose estimates reach their limits. */
+NOINLINE void add_sums(quant_query *queries, size_t n, size_t first, const starts from, size_t block,
+                       const __m256i sum[][2]) {
+    for (size_t q = 0; q < n; q++) {
+        __m256i whole = _mm256_set1_epi32(-queries[q].offset[0] - from[q][block]);
+        __m256 limit = _mm256_set1_ps(queries[q].limits[first / QUANT_ROWS]);
+        __m256 low = _mm256_cvtepi32_ps(_mm256_add_epi32(sum[q][0], whole));
+        __m256 high = _mm256_cvtepi32_ps(_mm256_add_epi32(sum[q][1], whole));
+        float estimates[16];
+        _mm256_storeu_ps(estimates, low);
+        _mm256_storeu_ps(estimates + 8, high);
+        add_hits(queries + q, first, reach(low, limit) | reach(high, limit) << 8, estimates);
+    }
+}
+
+INLINE void tile_body(const uint8_t *at, size_t groups, quant_query *queries, const size_t n, size_t first,
+                      const starts from, size_t block) {
+    __m256i sum[TILE][2], all = _mm256_set1_epi32(-1);
+    sixteen(at, groups, queries, n, from, block, sum);
+    UNROLL for (size_t q = 0; q < n; q++) all = _mm256_and_si256(all, _mm256_and_si256(sum[q][0], sum[q][1]));
+    if (RARELY(_mm256_movemask_ps(_mm256_castsi256_ps(all)) != 0xff)) {
+        __m256i kept[TILE][2];
+        UNROLL for (size_t q = 0; q < n; q++) UNROLL for (int v = 0; v < 2; v++) kept[q][v] = sum[q][v];
+        add_sums(queries, n, first, from, block, kept);
+    }
+}
+
+/* Sixteen rows and all queries, in parts of nearly one size. */
+static void tile_half(const uint8_t *at, size_t groups, quant_query *queries, size_t n, size_t first, const starts from,
+                      size_t block) {
+    for (size_t parts = (n + TILE - 1) / TILE, width; parts > 0; parts--, queries += width, from += width, n -= width) {
+        width = n / parts;
+        switch (width) {
+        case 1: tile_body(at, groups, queries, 1, first, from, block); break;
+        case 2: tile_body(at, groups, queries, 2, first, from, block); break;
+        case 3: tile_body(at, groups, queries, 3, first, from, block); break;
+        case 4: tile_body(at, groups, queries, 4, first, from, block); break;
+        default: break;
         }
     }
 }
 
-INLINE void tile_body(const quant_rows *rows, quant_query *queries, const size_t n) {
-    for (size_t first = 0; first < rows->blocks * QUANT_ROWS; first += 16) tile_half(rows, queries, n, first);
-}
-
+/* All queries meet half a block before the next: it stays in the nearest cache. */
 static void tile(const quant_rows *rows, quant_query *queries, size_t n) {
+    size_t size = rows->groups * BLOCK_STEP;
+    float most = (float)(rows->groups * QUANT_GROUP * 128 * 127 + 1);
+    starts from;
     for (size_t q = 0; q < n; q++) queries[q].count = 0;
-    switch (n) {
-    case 1: tile_body(rows, queries, 1); break;
-    case 2: tile_body(rows, queries, 2); break;
-    case 3: tile_body(rows, queries, 3); break;
-    case 4: tile_body(rows, queries, 4); break;
-    default: break;
+    for (size_t strip = 0; strip < rows->blocks; strip += STRIP) {
+        size_t blocks = min_size(STRIP, rows->blocks - strip);
+        for (size_t q = 0; q < n; q++) find_starts(queries + q, strip, blocks, most, from[q]);
+        for (size_t b = 0; b < blocks; b++)
+            for (size_t half = 0; half < 2; half++)
+                tile_half(rows->codes + (strip + b) * size + half * BLOCK_STEP / 2, rows->groups, queries, n,
+                          (strip + b) * QUANT_ROWS + half * QUANT_ROWS / 2, from, b);
     }
 }
 
 void quant_kernels_avx2(quant_kernels *k) {
     *k = (quant_kernels){.name = "avx2",
                          .query_max = 63,
-                         .tile_queries = TILE,
+                         .sum_groups = 2,
+                         .tile_queries = QUANT_TILE_MAX,
                          .few_queries = 2,
                          .limits = limits,
                          .pair = pair,
