@@ -7,7 +7,7 @@
 
 /* SIZE, computed in doubles, as a float32 that is not below what it stands for. */
 static float rounded_up(double size) {
-    return nextafterf((float)(size * (1 + 0x1p-30)), INFINITY);
+    return float_after((float)(size * (1 + 0x1p-30)));
 }
 
 static double norm_of(const float *query, size_t dim, double *most) {

@@ -8,8 +8,8 @@
 
 enum {
     PIECE_BYTES = 192 << 10, /* of codes that all queries meet before the next */
-    FIRST_PIECE = 4,         /* blocks that a thread meets before there is a floor; then half of what it has met */
-    HASTY_ROWS = 256,        /* after so many it says something when nearly all survive */
+    FIRST_PIECE = 4,  /* blocks that a thread meets at most before there is a floor; then half of what it has met */
+    HASTY_ROWS = 256, /* after so many it says something when nearly all survive */
     HASTY_TIMES_K = 16,
     SETTLED_ROWS = 2048, /* after so many, or more for large k, the share that survives says something */
     SETTLED_TIMES_K = 32,
@@ -95,7 +95,7 @@ static void find_limits(const index_run *s, const piece *p, const quant_bound *b
         const quant_heads heads = {p->heads.scale + i, p->heads.error + i, p->heads.norm + i, p->heads.low + i};
         quant_bound own = *bound;
         n = min_size((run + 1) * QUANT_RUN - p->first, end) - i;
-        if (p->lengths[run] > 0) own.fixed = nextafterf(own.fixed + own.centre * p->lengths[run], INFINITY);
+        if (p->lengths[run] > 0) own.fixed = float_after(own.fixed + own.centre * p->lengths[run]);
         s->quant->limits(&heads, n, &own, (float)((double)floor - from->of[run]), out + i);
     }
 }
@@ -198,11 +198,22 @@ static void scan_tile(index_run *s, index_worker *w, const size_t *numbers, size
         if (asks[i].count) refine(s, w, numbers[i], p, from + i, asks + i);
 }
 
+/* Gives the query the lower bounds that are new and raises its floor: what the best of all threads' rows are known to
+ * reach is more than what those of one do. Another time while another thread does that. */
+static void give_lower(const index_run *s, index_query *q, scan_top *own) {
+    if (own->count == 0 || atomic_flag_test_and_set_explicit(&q->taken, memory_order_acquire)) return;
+    for (size_t i = 0; i < own->count; i++) scan_top_offer(&q->lower, own->hits[i].score, own->hits[i].row);
+    if (q->lower.count == s->k) index_raise_floor(&q->floor, q->lower.threshold);
+    atomic_flag_clear_explicit(&q->taken, memory_order_release);
+    own->count = 0;
+    own->threshold = index_floor(q);
+}
+
 /* Raises the floor; sends the query away when too much survives. */
 static void settle(index_run *s, index_worker *w, size_t number, const piece *p) {
     index_query *q = s->queries + number;
     index_part *part = w->parts + number;
-    if (part->lower.count == s->k) index_raise_floor(&q->floor, part->lower.threshold);
+    give_lower(s, q, &part->lower);
     size_t met = w->blocks * QUANT_ROWS;
     if (met <= max_size(SETTLED_ROWS, SETTLED_TIMES_K * s->k)) {
         if (met > HASTY_ROWS + HASTY_TIMES_K * s->k && part->admitted > p->rows.blocks * QUANT_ROWS / 2) index_leave(q);
@@ -247,10 +258,11 @@ static void scan_task(void *ctx, size_t index, int worker) {
     uint64_t segment = from->first_segment + (index - from->first_task) * from->task_segments;
     uint64_t end = segment + from->task_segments;
     size_t most = max_size(PIECE_BYTES / max_size((size_t)at->block_bytes, 1), 1);
+    size_t least = min_size(2 * s->k / QUANT_ROWS + 1, FIRST_PIECE);
     for (; segment < end && segment < from->end_segment; segment++) {
         size_t blocks = index_segment_blocks(at, segment);
         for (size_t first = 0, n; first < blocks; first += n) {
-            n = min_size(min_size(most, blocks - first), max_size(FIRST_PIECE, w->blocks / 2));
+            n = min_size(min_size(most, blocks - first), max_size(least, w->blocks / 2));
             piece p = piece_of(s, source, segment, first, n);
             scan_piece(s, w, &p);
         }
@@ -261,15 +273,12 @@ static void scan_task(void *ctx, size_t index, int worker) {
 
 /* The score that the best RANK rows met so far are known to reach; minus infinity when fewer have been met. */
 static float known_score(index_run *s, size_t number, size_t rank) {
-    size_t count = 0;
-    for (size_t w = 0; w < s->threads; w++) count += s->workers[w].parts[number].lower.count;
-    if (count < rank) return -INFINITY;
+    index_query *q = s->queries + number;
+    for (size_t w = 0; w < s->threads; w++) give_lower(s, q, &s->workers[w].parts[number].lower);
+    if (q->lower.count < rank) return -INFINITY;
     scan_top best;
     scan_top_init(&best, rank, NULL);
-    for (size_t w = 0; w < s->threads; w++) {
-        const scan_top *lower = &s->workers[w].parts[number].lower;
-        for (size_t i = 0; i < lower->count; i++) scan_top_offer(&best, lower->hits[i].score, lower->hits[i].row);
-    }
+    for (size_t i = 0; i < q->lower.count; i++) scan_top_offer(&best, q->lower.hits[i].score, q->lower.hits[i].row);
     float score = best.failed ? -INFINITY : best.threshold;
     scan_top_free(&best);
     return score;
@@ -329,7 +338,7 @@ void index_scan(index_run *s) {
     size_t sampled = (s->tasks + s->sample - 1) / s->sample;
     pool_run(sampled, sampled_task, s);
     if (sampled == s->tasks) return;
-    pool_run(s->n, judge_one, s);
+    index_each_query(s, judge_one);
     leave_if_hopeless(s);
     pool_run(s->tasks - sampled, other_task, s);
 }

@@ -8,6 +8,7 @@
 #ifndef SEARCH_INDEX_SEARCH_H
 #define SEARCH_INDEX_SEARCH_H
 
+#include "base/pool.h"
 #include "search/index_parts.h"
 #include "search/search_parts.h"
 
@@ -47,7 +48,7 @@ typedef struct candidates {
 
 /* What a thread knows of a query. */
 typedef struct index_part {
-    scan_top lower; /* the best lower bounds */
+    scan_top lower; /* the best lower bounds that the query has not been given */
     candidates kept;
     uint64_t rows;              /* met, since the floor has settled */
     uint64_t admitted, refined; /* of those: that survived, that both planes were asked about by themselves */
@@ -59,6 +60,8 @@ typedef struct index_query {
     int32_t offset[3];
     float norm; /* squared, as the scan has it */
     _Atomic float floor;
+    atomic_flag taken;       /* a thread is at `lower` */
+    scan_top lower;          /* the best lower bounds of all threads */
     _Atomic bool left;       /* the index does not help */
     bool hopeless;           /* by the sample, it will not */
     scan_top top;            /* exact scores */
@@ -102,17 +105,27 @@ typedef struct index_run {
     float *rest_scores;
     int64_t *rest_rows; /* [group, rest_k] */
     index_worker *workers;
-    scan_hit *hits; /* [threads + 1, group, k] */
+    scan_hit *hits; /* [threads + 2, group, k] */
     index_query *queries;
-    size_t group, n; /* queries at a time; in this group */
-    float *single;   /* [group, dim] */
-    double *wide;    /* the same, when has_double */
-    int8_t *codes;   /* [group, 3, groups * QUANT_GROUP] */
+    size_t group, n;    /* queries at a time; in this group */
+    const float *asked; /* [n, dim] this group */
+    float *single;      /* [group, dim] */
+    double *wide;       /* the same, when has_double */
+    int8_t *codes;      /* [group, 3, groups * QUANT_GROUP] */
     index_slice *slices;
     size_t n_slices, slices_capacity;
     _Atomic uint64_t kept_bytes; /* of all candidates */
+    _Atomic bool absent;         /* rows had to be waited for */
     _Atomic bool failed;         /* memory ran out */
 } index_run;
+
+/* TASK for each query of the group: by the caller alone when they are few, because waking threads takes longer. */
+static inline void index_each_query(index_run *s, void (*task)(void *run, size_t query, int worker)) {
+    if (s->n >= INDEX_BATCH)
+        pool_run(s->n, task, s);
+    else
+        for (size_t q = 0; q < s->n; q++) task(s, q, 0);
+}
 
 /* index_query.c: query Q of the group, QUERY [dim] as it was asked. */
 void index_prepare_query(index_run *s, size_t q, const float *query);

@@ -25,7 +25,9 @@ INLINE __m256i products(__m256i rows, __m256i query) {
     return _mm256_maddubs_epi16(rows, query);
 }
 INLINE __m256i widened(__m256i sum, __m256i products) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(products, _mm256_set1_epi16(1)));
+    __m256i ones = _mm256_set1_epi16(1);
+    __asm__("" : "+x"(ones)); /* Clang knows them and multiplies by other means, which are slow */
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(products, ones));
 }
 INLINE __m256i rows_at(const uint8_t *p) {
     return _mm256_loadu_si256((const void *)p);
