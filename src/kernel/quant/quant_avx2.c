@@ -99,76 +99,102 @@ static void find_starts(const quant_query *q, size_t first, size_t n, float most
     }
 }
 
-/* N queries and 16 rows, whose codes are at AT. Two groups at a time: their products are added before they are widened.
- */
-INLINE void sixteen(const uint8_t *at, size_t groups, const quant_query *queries, const size_t n, const starts from,
-                    size_t block, __m256i sum[][2]) {
-    const int8_t *codes[TILE];
-    __m256i own[TILE][2];
+/* Sixteen rows. */
+typedef struct half {
+    const uint8_t *codes;
+    size_t groups;
+    size_t block, row; /* within the strip; within the run */
+} half;
+
+/* What is fetched into the cache meanwhile, a line after each STEP bytes; 0: the same again and again. */
+typedef struct ahead {
+    uintptr_t at;
+    size_t step;
+} ahead;
+
+INLINE void add_group(const uint8_t *at, const int8_t *const *codes, size_t g, const size_t n, __m256i sum[][2]) {
+    __m256i low = rows_at(at), high = rows_at(at + 32);
     UNROLL for (size_t q = 0; q < n; q++) {
-        codes[q] = queries[q].codes[0];
-        own[q][0] = own[q][1] = _mm256_set1_epi32(from[q][block]);
+        __m256i by = query_at(codes[q] + g * QUANT_GROUP);
+        sum[q][0] = widened(sum[q][0], products(low, by));
+        sum[q][1] = widened(sum[q][1], products(high, by));
     }
-    size_t g = 0;
-    for (; g + 2 <= groups; g += 2, at += 2 * BLOCK_STEP) {
-        __m256i low = rows_at(at), high = rows_at(at + 32);
-        __m256i next_low = rows_at(at + BLOCK_STEP), next_high = rows_at(at + BLOCK_STEP + 32);
-        UNROLL for (size_t q = 0; q < n; q++) {
-            __m256i by = query_at(codes[q] + g * QUANT_GROUP), next_by = query_at(codes[q] + (g + 1) * QUANT_GROUP);
-            own[q][0] = widened(own[q][0], _mm256_add_epi16(products(low, by), products(next_low, next_by)));
-            own[q][1] = widened(own[q][1], _mm256_add_epi16(products(high, by), products(next_high, next_by)));
-        }
+}
+
+/* Products of two groups are added before they are widened. */
+INLINE void add_groups(const uint8_t *at, const int8_t *const *codes, size_t g, const size_t n, __m256i sum[][2]) {
+    __m256i low = rows_at(at), high = rows_at(at + 32);
+    __m256i next_low = rows_at(at + BLOCK_STEP), next_high = rows_at(at + BLOCK_STEP + 32);
+    UNROLL for (size_t q = 0; q < n; q++) {
+        __m256i by = query_at(codes[q] + g * QUANT_GROUP), next_by = query_at(codes[q] + (g + 1) * QUANT_GROUP);
+        sum[q][0] = widened(sum[q][0], _mm256_add_epi16(products(low, by), products(next_low, next_by)));
+        sum[q][1] = widened(sum[q][1], _mm256_add_epi16(products(high, by), products(next_high, next_by)));
     }
-    if (g < groups) {
-        __m256i low = rows_at(at), high = rows_at(at + 32);
-        UNROLL for (size_t q = 0; q < n; q++) {
-            __m256i by = query_at(codes[q] + g * QUANT_GROUP);
-            own[q][0] = widened(own[q][0], products(low, by));
-            own[q][1] = widened(own[q][1], products(high, by));
-        }
-    }
-    UNROLL for (size_t q = 0; q < n; q++) UNROLL for (int v = 0; v < 2; v++) sum[q][v] = own[q][v];
 }
 
 /* Of sums that ended at 0 or more, those whose estimates reach their limits. */
-NOINLINE void add_sums(quant_query *queries, size_t n, size_t first, const starts from, size_t block,
-                       const __m256i sum[][2]) {
+NOINLINE void add_sums(quant_query *queries, size_t n, const half *rows, const starts from, const __m256i sum[][2]) {
     for (size_t q = 0; q < n; q++) {
-        __m256i whole = _mm256_set1_epi32(-queries[q].offset[0] - from[q][block]);
-        __m256 limit = _mm256_set1_ps(queries[q].limits[first / QUANT_ROWS]);
+        __m256i whole = _mm256_set1_epi32(-queries[q].offset[0] - from[q][rows->block]);
+        __m256 limit = _mm256_set1_ps(queries[q].limits[rows->row / QUANT_ROWS]);
         __m256 low = _mm256_cvtepi32_ps(_mm256_add_epi32(sum[q][0], whole));
         __m256 high = _mm256_cvtepi32_ps(_mm256_add_epi32(sum[q][1], whole));
         float estimates[16];
         _mm256_storeu_ps(estimates, low);
         _mm256_storeu_ps(estimates + 8, high);
-        add_hits(queries + q, first, reach(low, limit) | reach(high, limit) << 8, estimates);
+        add_hits(queries + q, rows->row, reach(low, limit) | reach(high, limit) << 8, estimates);
     }
 }
 
-INLINE void tile_body(const uint8_t *at, size_t groups, quant_query *queries, const size_t n, size_t first,
-                      const starts from, size_t block) {
+/* N queries, while LINES of what comes next are fetched for every two groups. */
+INLINE void tile_body(const half *rows, quant_query *queries, const size_t n, const starts from, ahead next,
+                      const size_t lines) {
+    const uint8_t *at = rows->codes;
+    const int8_t *codes[TILE];
     __m256i sum[TILE][2], all = _mm256_set1_epi32(-1);
-    sixteen(at, groups, queries, n, from, block, sum);
+    size_t g = 0;
+    UNROLL for (size_t q = 0; q < n; q++) {
+        codes[q] = queries[q].codes[0];
+        sum[q][0] = sum[q][1] = _mm256_set1_epi32(from[q][rows->block]);
+    }
+    for (; g + 2 <= rows->groups; g += 2, at += 2 * BLOCK_STEP) {
+        UNROLL for (size_t l = 0; l < lines; l++, next.at += next.step) __builtin_prefetch((const void *)next.at);
+        add_groups(at, codes, g, n, sum);
+    }
+    if (g < rows->groups) add_group(at, codes, g, n, sum);
     UNROLL for (size_t q = 0; q < n; q++) all = _mm256_and_si256(all, _mm256_and_si256(sum[q][0], sum[q][1]));
     if (RARELY(_mm256_movemask_ps(_mm256_castsi256_ps(all)) != 0xff)) {
         __m256i kept[TILE][2];
         UNROLL for (size_t q = 0; q < n; q++) UNROLL for (int v = 0; v < 2; v++) kept[q][v] = sum[q][v];
-        add_sums(queries, n, first, from, block, kept);
+        add_sums(queries, n, rows, from, kept);
     }
 }
 
-/* Sixteen rows and all queries, in parts of nearly one size. */
-static void tile_half(const uint8_t *at, size_t groups, quant_query *queries, size_t n, size_t first, const starts from,
-                      size_t block) {
-    for (size_t parts = (n + TILE - 1) / TILE, width; parts > 0; parts--, queries += width, from += width, n -= width) {
-        width = n / parts;
-        switch (width) {
-        case 1: tile_body(at, groups, queries, 1, first, from, block); break;
-        case 2: tile_body(at, groups, queries, 2, first, from, block); break;
-        case 3: tile_body(at, groups, queries, 3, first, from, block); break;
-        case 4: tile_body(at, groups, queries, 4, first, from, block); break;
-        default: break;
-        }
+INLINE void tile_width(const half *rows, quant_query *queries, size_t n, const starts from, ahead next,
+                       const size_t lines) {
+    switch (n) {
+    case 1: tile_body(rows, queries, 1, from, next, lines); break;
+    case 2: tile_body(rows, queries, 2, from, next, lines); break;
+    case 3: tile_body(rows, queries, 3, from, next, lines); break;
+    case 4: tile_body(rows, queries, 4, from, next, lines); break;
+    default: break;
+    }
+}
+
+/* All queries, in parts of nearly one size. Evenly spread over them, the next block is fetched, which the processor
+ * does not begin soon enough by itself: half of it with each half of this one, or a quarter with each of two parts. */
+static void tile_half(const half *rows, quant_query *queries, size_t n, const starts from) {
+    enum { LINE = 64 };
+    size_t parts = (n + TILE - 1) / TILE, quarter = rows->groups / 2 * LINE;
+    uintptr_t next = (uintptr_t)rows->codes + rows->groups * BLOCK_STEP + rows->row % QUANT_ROWS / 16 * 2 * quarter;
+    if (parts == 1) {
+        tile_width(rows, queries, n, from, (ahead){next, LINE}, 2);
+        return;
+    }
+    for (size_t part = 0, done = 0, width; part < parts; part++, done += width) {
+        ahead to = part < 2 ? (ahead){next + part * quarter, LINE} : (ahead){(uintptr_t)rows->codes, 0};
+        width = (n - done) / (parts - part);
+        tile_width(rows, queries + done, width, from + done, to, 1);
     }
 }
 
@@ -181,10 +207,11 @@ static void tile(const quant_rows *rows, quant_query *queries, size_t n) {
     for (size_t strip = 0; strip < rows->blocks; strip += STRIP) {
         size_t blocks = min_size(STRIP, rows->blocks - strip);
         for (size_t q = 0; q < n; q++) find_starts(queries + q, strip, blocks, most, from[q]);
-        for (size_t b = 0; b < blocks; b++)
-            for (size_t half = 0; half < 2; half++)
-                tile_half(rows->codes + (strip + b) * size + half * BLOCK_STEP / 2, rows->groups, queries, n,
-                          (strip + b) * QUANT_ROWS + half * QUANT_ROWS / 2, from, b);
+        for (size_t i = 0; i < 2 * blocks; i++) {
+            size_t block = strip + i / 2, row = i % 2 * 16;
+            half of = {rows->codes + block * size + row * QUANT_GROUP, rows->groups, i / 2, block * QUANT_ROWS + row};
+            tile_half(&of, queries, n, from);
+        }
     }
 }
 
