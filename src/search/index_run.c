@@ -10,12 +10,12 @@
 enum {
     HEAPS_BYTES = 8 << 20,   /* of winners of all threads, unless one query needs more */
     QUERIES_BYTES = 6 << 20, /* of prepared queries, unless one query needs more */
-    TASK_BYTES = 2 << 20,    /* of codes that a thread takes at a time; in a batch a segment is long enough */
+    TASK_BYTES = 256 << 10,  /* of codes that a thread takes at a time, or a segment */
     FAIR_TASKS = 16,         /* of each thread, at least */
     MOST_SHARE = 8,          /* winners are at most this share of rows, */
     MOST_BATCH_SHARE = 1024, /* and in a batch, when they are more than MANY, this one */
     MANY = 64,
-    LEAST_BATCH_ROWS = 40000,
+    LEAST_BATCH_ROWS = 24000,
     CACHE_BYTES = 16 << 20, /* of float32 rows */
     LINE = 64
 };
@@ -47,7 +47,7 @@ static void split_view(index_run *s, search_chunk *rest) {
 static void cut_tasks(index_run *s) {
     uint64_t segments = 0;
     for (size_t i = 0; i < s->n_sources; i++) segments += s->sources[i].end_segment - s->sources[i].first_segment;
-    size_t fair = s->ask->n < INDEX_BATCH ? max_size((size_t)(segments / (FAIR_TASKS * s->threads)), 1) : 1;
+    size_t fair = max_size((size_t)(segments / (FAIR_TASKS * s->threads)), 1);
     for (size_t i = 0; i < s->n_sources; i++) {
         index_source *from = s->sources + i;
         uint64_t own = from->end_segment - from->first_segment;
@@ -193,12 +193,17 @@ static inlay_status scan_others(index_run *s, const float *queries, float *score
     if (left == 0) return INLAY_OK;
     search_ask ask = {.n = left, .k = s->k, .panels = s->ask->panels, .limits = s->ask->limits};
     float *asked = mem_array(left * s->dim + 1, sizeof *asked), *found = mem_array(left * s->k, sizeof *found);
+    float *reached = mem_array(left, sizeof *reached);
     int64_t *numbers = mem_array(left * s->k, sizeof *numbers);
-    inlay_status status = asked && found && numbers ? INLAY_OK : fail_memory(err);
+    inlay_status status = asked && found && reached && numbers ? INLAY_OK : fail_memory(err);
     if (status != INLAY_OK) goto done;
     for (size_t q = 0; q < s->n; q++)
-        if (index_has_left(s->queries + q)) memcpy(asked + at++ * s->dim, queries + q * s->dim, s->dim * sizeof *asked);
+        if (index_has_left(s->queries + q)) {
+            reached[at] = index_floor(s->queries + q);
+            memcpy(asked + at++ * s->dim, queries + q * s->dim, s->dim * sizeof *asked);
+        }
     ask.queries = asked;
+    ask.reached = reached;
     ask.scores = found;
     ask.rows = numbers;
     TRY_TO(done, search_scan(s->view, &ask, err));
@@ -211,6 +216,7 @@ static inlay_status scan_others(index_run *s, const float *queries, float *score
 done:
     mem_free(asked);
     mem_free(found);
+    mem_free(reached);
     mem_free(numbers);
     return status;
 }

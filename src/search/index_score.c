@@ -132,10 +132,10 @@ static int by_place(const void *left, const void *right) {
 }
 
 /* Has the system read rows that are not in memory while earlier ones are scored: all at once, and only their pages,
- * where a fault would wait for each and read what lies around it. In a batch asking for them takes longer than scoring
- * them where they are in memory: there it waits for the first that is not. */
+ * where a fault would wait for each and read what lies around it. Of rows that are in memory asking takes longer than
+ * scoring them: once a slice had to wait for none it is not asked for more, until one does. */
 static void fetch_rows(const index_run *s, const candidate *list, size_t n) {
-    if (s->n >= INDEX_BATCH && !atomic_load_explicit(&s->absent, memory_order_relaxed)) return;
+    if (atomic_load_explicit(&s->presence, memory_order_relaxed) == INDEX_PRESENT) return;
     for (size_t i = 0; i < n; i++) {
         const index_source *from = s->sources + list[i].source;
         if (!from->transposed)
@@ -143,9 +143,19 @@ static void fetch_rows(const index_run *s, const candidate *list, size_t n) {
     }
 }
 
+/* WAITED: how often the thread had before it scored a slice. */
+static void note_presence(index_run *s, uint64_t waited) {
+    int unknown = INDEX_UNKNOWN;
+    if (file_waits() != waited)
+        atomic_store_explicit(&s->presence, INDEX_ABSENT, memory_order_relaxed);
+    else
+        atomic_compare_exchange_strong_explicit(&s->presence, &unknown, INDEX_PRESENT, memory_order_relaxed,
+                                                memory_order_relaxed);
+}
+
 static void score_slice(void *ctx, size_t index, int worker) {
     index_run *s = ctx;
-    uint64_t waited = s->n >= INDEX_BATCH ? file_waits() : 0;
+    uint64_t waited = file_waits();
     const index_slice *slice = s->slices + index;
     candidate *list = s->queries[slice->query].all.list + slice->first;
     qsort(list, slice->count, sizeof *list, by_place);
@@ -154,7 +164,7 @@ static void score_slice(void *ctx, size_t index, int worker) {
         for (n = 1; i + n < slice->count && list[i + n].source == list[i].source;) n++;
         score_run(s, s->workers + worker, slice->query, list + i, n);
     }
-    if (s->n >= INDEX_BATCH && file_waits() != waited) atomic_store_explicit(&s->absent, true, memory_order_relaxed);
+    note_presence(s, waited);
 }
 
 /* ---- waves */

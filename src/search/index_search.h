@@ -83,6 +83,9 @@ enum {
     INDEX_BATCH = 32  /* queries of which the scan is slower for each; that of fewer is bound by its reading */
 };
 
+/* Whether rows that are scored are in memory. */
+typedef enum index_presence { INDEX_UNKNOWN, INDEX_PRESENT, INDEX_ABSENT } index_presence;
+
 /* Some candidates of a query. */
 typedef struct index_slice {
     uint32_t query;
@@ -96,7 +99,8 @@ typedef struct index_run {
     const quant_kernels *quant;
     const scan_kernels *scan;
     index_source *sources;
-    size_t n_sources, tasks, sample; /* of the tasks, one in so many is done first */
+    size_t n_sources, tasks, sample; /* of the tasks, one in so many is done first: */
+    bool sampling;                   /* now */
     uint64_t total_rows;             /* of the sources */
     bool has_double;
     size_t dim, groups, k, threads;
@@ -115,7 +119,7 @@ typedef struct index_run {
     index_slice *slices;
     size_t n_slices, slices_capacity;
     _Atomic uint64_t kept_bytes; /* of all candidates */
-    _Atomic bool absent;         /* rows had to be waited for */
+    _Atomic int presence;        /* of rows in memory, an index_presence */
     _Atomic bool failed;         /* memory ran out */
 } index_run;
 
@@ -149,8 +153,8 @@ static inline void index_leave(index_query *q) {
  * time, survivors are scored for one, and what a survivor costs beside its arithmetic weighs more when that is short.
  * Measured at 100 and 768 dimensions. */
 static inline size_t index_worth(const index_run *s) {
-    enum { FEW = 64, BESIDE = 32768 };
-    size_t many = FEW + BESIDE / (s->dim ? s->dim : 1);
+    enum { FEW = 40, MANY = 64, BESIDE = 16384 };
+    size_t many = MANY + BESIDE / (s->dim ? s->dim : 1);
     return s->ask->n <= s->quant->few_queries ? FEW : s->ask->n < INDEX_BATCH ? many / 2 : many;
 }
 

@@ -17,10 +17,6 @@ enum {
 static void limits(const quant_heads *heads, size_t n, const quant_bound *bound, float threshold, float *out) {
     quant_limits_of(heads, n, bound, threshold, out);
 }
-static float row(const quant_rows *rows, size_t index, const quant_query *query) {
-    return quant_row_of(rows, index, query);
-}
-
 INLINE __m256i products(__m256i rows, __m256i query) {
     return _mm256_maddubs_epi16(rows, query);
 }
@@ -80,6 +76,22 @@ INLINE void pair_block(const quant_rows *rows, quant_query *q, size_t b) {
 static void pair(const quant_rows *rows, quant_query *q) {
     q->count = 0;
     for (size_t b = 0; b < rows->blocks; b++) pair_block(rows, q, b);
+}
+
+/* Its seven neighbours too, which lie in the same register. */
+static float row(const quant_rows *rows, size_t index, const quant_query *q) {
+    const uint8_t *at =
+        rows->codes + index / QUANT_ROWS * rows->groups * BLOCK_STEP + index % QUANT_ROWS / 8 * 8 * QUANT_GROUP;
+    __m256i high = _mm256_set1_epi32(-q->offset[0]), low = _mm256_set1_epi32(-q->offset[1]);
+    for (size_t g = 0; g < rows->groups * QUANT_GROUP; g += QUANT_GROUP, at += BLOCK_STEP) {
+        __m256i x = rows_at(at);
+        high = widened(high, products(x, query_at(q->codes[0] + g)));
+        low = widened(low, products(x, query_at(q->codes[1] + g)));
+    }
+    int32_t sums[2][8];
+    _mm256_storeu_si256((void *)sums[0], high);
+    _mm256_storeu_si256((void *)sums[1], low);
+    return (float)sums[0][index % 8] * q->radix + (float)sums[1][index % 8];
 }
 
 /* ---- tiles */
