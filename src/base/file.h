@@ -40,6 +40,9 @@ inlay_status file_pin(const void *data, size_t size, const char *path, inlay_err
 /* Has SIZE bytes at DATA, of a mapped file, read without waiting for them. Nothing where they are in memory. */
 void file_prefetch(const void *data, size_t size);
 
+/* How often this thread has waited so far, for a page to be read or for anything else. */
+uint64_t file_waits(void);
+
 typedef struct file_info {
     uint64_t size; /* bytes */
     int64_t modified_ns;

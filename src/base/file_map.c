@@ -244,6 +244,11 @@ void file_prefetch(const void *data, size_t size) {
     madvise(begin, size, MADV_WILLNEED); /* advice: that it is not taken is no failure */
 }
 
+uint64_t file_waits(void) {
+    struct rusage used;
+    return getrusage(RUSAGE_THREAD, &used) == 0 ? (uint64_t)(used.ru_majflt + used.ru_nvcsw) : 0;
+}
+
 inlay_status file_pin(const void *data, size_t size, const char *path, inlay_error *err) {
     struct rlimit most;
     void *begin = pages_around(data, &size);

@@ -1,4 +1,5 @@
-/* Arithmetic on sizes that come from files: every product and sum is checked. Unaligned little-endian loads. */
+/* Arithmetic on sizes that come from files: every product and sum is checked. Unaligned little-endian loads. Floats
+ * beside a float. */
 #ifndef BASE_NUM_H
 #define BASE_NUM_H
 
@@ -63,6 +64,18 @@ static inline float load_f32(const void *p) {
     memcpy(&v, p, sizeof v);
     return v;
 }
+
+/* The next float32 above VALUE, and below it, as nextafterf has them, without a call. */
+static inline float float_after(float value) {
+    uint32_t bits = load_u32(&value);
+    if ((bits & 0x7fffffff) > 0x7f800000 || bits == 0x7f800000) return value;
+    bits = bits >> 31 == 0 ? bits + 1 : bits == 0x80000000 ? 1 : bits - 1;
+    return load_f32(&bits);
+}
+static inline float float_before(float value) {
+    return -float_after(-value);
+}
+
 static inline void store_u16(void *p, uint16_t v) {
     memcpy(p, &v, sizeof v);
 }

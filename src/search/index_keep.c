@@ -54,10 +54,10 @@ static bool make_room(index_run *s, index_query *q, candidates *c) {
 }
 
 static float rounded_down(double value) {
-    return nextafterf((float)value, -INFINITY);
+    return float_before((float)value);
 }
 static float rounded_up(double value) {
-    return isnan(value) ? INFINITY : nextafterf((float)value, INFINITY);
+    return isnan(value) ? INFINITY : float_after((float)value);
 }
 
 /* What scores an estimate of ROW allows. False when the row's score is minus infinity whatever it holds. */
@@ -85,6 +85,8 @@ static bool bounds_of(const index_run *s, const quant_bound *b, const index_bloc
 bool index_may_win(const index_run *s, const index_query *q, const index_block *of, uint64_t row, float estimate) {
     float lower, upper;
     if (!index_allows(s, of->source, row)) return false;
+    /* without differences the limit has said as much */
+    if (s->sources[of->source].rows.factor != SCAN_MINUS) return true;
     return bounds_of(s, &q->one, of, row, estimate, &lower, &upper) && !(upper < index_floor(q));
 }
 

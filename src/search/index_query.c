@@ -1,11 +1,13 @@
 /* A query as codes, and what its estimates may be off by. docs/index.md has the proof of every term. */
 #include "search/index_search.h"
 
+#include "base/num.h"
+
 #include <math.h>
 
 /* SIZE, computed in doubles, as a float32 that is not below what it stands for. */
 static float rounded_up(double size) {
-    return nextafterf((float)(size * (1 + 0x1p-30)), INFINITY);
+    return float_after((float)(size * (1 + 0x1p-30)));
 }
 
 static double norm_of(const float *query, size_t dim, double *most) {
@@ -18,9 +20,35 @@ static double norm_of(const float *query, size_t dim, double *most) {
     return sqrt(squares);
 }
 
+/* The most that elements of one sign add up to among those that a kernel adds in 16 bits. COUNT: how many those are. */
+static double steepest_sum(const float *query, size_t dim, size_t groups) {
+    double steepest = 0;
+    for (size_t first = 0; first < dim; first += groups * QUANT_GROUP)
+        for (size_t half = 0; half < QUANT_GROUP; half += QUANT_GROUP / 2) {
+            double up = 0, down = 0;
+            for (size_t j = first + half; j < min_size(dim, first + groups * QUANT_GROUP); j += QUANT_GROUP)
+                for (size_t i = j; i < min_size(dim, j + QUANT_GROUP / 2); i++) {
+                    up += fmax((double)query[i], 0);
+                    down += fmax(-(double)query[i], 0);
+                }
+            steepest = fmax(steepest, fmax(up, down));
+        }
+    return steepest;
+}
+
 /* The step at which MOST, the largest element, has the code LARGEST. */
 static float step_for(double most, double largest) {
     return fmaxf((float)(most / largest), QUANT_LEAST_STEP);
+}
+
+/* The step of codes for a tile: rounding adds half a code to each of a sum. LARGEST: the largest code. */
+static float step_for_one(const index_run *s, const float *query, double most, double *largest) {
+    size_t groups = s->quant->sum_groups;
+    *largest = groups > 0 ? QUANT_CODE_MAX : s->quant->query_max;
+    float step = step_for(most, *largest);
+    if (groups == 0) return step;
+    double room = QUANT_SUM_MAX - (double)groups * QUANT_GROUP / 2 / 2;
+    return fmaxf(step, step_for(steepest_sum(query, s->dim, groups), room));
 }
 
 static double whole(double value, double most) {
@@ -86,7 +114,7 @@ void index_prepare_query(index_run *s, size_t q, const float *query) {
     float *single = s->single + q * s->dim;
     size_t size = s->groups * QUANT_GROUP;
     int8_t *codes = s->codes + 3 * q * size;
-    double largest = s->quant->query_max, most;
+    double largest, most;
     out->norm = search_prepare(s->view->metric, SCAN_SINGLE, query, s->dim, single);
     if (s->has_double) search_prepare(s->view->metric, SCAN_DOUBLE, query, s->dim, s->wide + q * s->dim);
     double norm = norm_of(single, s->dim, &most);
@@ -94,8 +122,9 @@ void index_prepare_query(index_run *s, size_t q, const float *query) {
     for (size_t p = 0; p < 3; p++) out->codes[p] = codes + p * size;
     atomic_init(&out->left, !(norm <= QUANT_MOST));
     if (index_has_left(out)) return;
-    float step = step_for(most, largest);
+    float step = step_for_one(s, single, most, &largest);
     out->one = bound_of(s, norm, step, encode_one(single, s->dim, step, largest, codes, out->offset));
+    largest = s->quant->query_max;
     step = step_for(most, largest * (2 * largest + 2));
     out->two = bound_of(s, norm, step,
                         encode_two(single, s->dim, step, largest, codes + size, codes + 2 * size, out->offset + 1));

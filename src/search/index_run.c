@@ -10,11 +10,12 @@
 enum {
     HEAPS_BYTES = 8 << 20,   /* of winners of all threads, unless one query needs more */
     QUERIES_BYTES = 6 << 20, /* of prepared queries, unless one query needs more */
-    TASK_BYTES = 2 << 20,    /* of codes that a thread takes at a time */
+    TASK_BYTES = 256 << 10,  /* of codes that a thread takes at a time, or a segment */
+    FAIR_TASKS = 16,         /* of each thread, at least */
     MOST_SHARE = 8,          /* winners are at most this share of rows, */
     MOST_BATCH_SHARE = 1024, /* and in a batch, when they are more than MANY, this one */
     MANY = 64,
-    LEAST_BATCH_ROWS = 40000,
+    LEAST_BATCH_ROWS = 24000,
     CACHE_BYTES = 16 << 20, /* of float32 rows */
     LINE = 64
 };
@@ -46,7 +47,7 @@ static void split_view(index_run *s, search_chunk *rest) {
 static void cut_tasks(index_run *s) {
     uint64_t segments = 0;
     for (size_t i = 0; i < s->n_sources; i++) segments += s->sources[i].end_segment - s->sources[i].first_segment;
-    size_t fair = max_size((size_t)(segments / (4 * s->threads)), 1);
+    size_t fair = max_size((size_t)(segments / (FAIR_TASKS * s->threads)), 1);
     for (size_t i = 0; i < s->n_sources; i++) {
         index_source *from = s->sources + i;
         uint64_t own = from->end_segment - from->first_segment;
@@ -58,7 +59,7 @@ static void cut_tasks(index_run *s) {
 
 static size_t group_size(const index_run *s) {
     size_t heaps, bytes = s->dim * (sizeof(float) + (s->has_double ? sizeof(double) : 0)) + 3 * QUANT_GROUP * s->groups;
-    if (!mul_size(s->k, sizeof(scan_hit), &heaps) || !mul_size(heaps + sizeof(index_part), s->threads + 1, &heaps))
+    if (!mul_size(s->k, sizeof(scan_hit), &heaps) || !mul_size(heaps + sizeof(index_part), s->threads + 2, &heaps))
         return 1;
     size_t group = min_size(HEAPS_BYTES / heaps, QUERIES_BYTES / max_size(bytes, 1));
     if (group > QUANT_TILE_MAX) group = group / QUANT_TILE_MAX * QUANT_TILE_MAX;
@@ -93,7 +94,7 @@ static bool allocate_worker(const index_run *s, index_worker *w) {
 
 static inlay_status allocate(index_run *s, inlay_error *err) {
     size_t heaps, numbers = s->group * s->dim + 1;
-    if (!mul_size(s->group * (s->threads + 1), s->k, &heaps)) return fail_memory(err);
+    if (!mul_size(s->group * (s->threads + 2), s->k, &heaps)) return fail_memory(err);
     s->hits = mem_array(heaps, sizeof *s->hits);
     s->queries = mem_zalloc(s->group, sizeof *s->queries);
     s->single = mem_aligned(LINE, numbers * sizeof *s->single);
@@ -142,10 +143,12 @@ static void release(index_run *s) {
     mem_free(s->sources);
 }
 
-static void begin_query(index_run *s, size_t number, const float *query) {
+static void begin_query(void *ctx, size_t number, int worker) {
+    (void)worker;
+    index_run *s = ctx;
     index_query *q = s->queries + number;
     *q = (index_query){0};
-    index_prepare_query(s, number, query);
+    index_prepare_query(s, number, s->asked + number * s->dim);
     float least = search_raw_least(s->view->metric, search_least(s->ask), q->norm);
     atomic_init(&q->floor, least);
     for (size_t w = 0; w < s->threads; w++) {
@@ -155,12 +158,15 @@ static void begin_query(index_run *s, size_t number, const float *query) {
         part->lower.threshold = least;
     }
     scan_top_init(&q->top, s->k, s->hits + (s->threads * s->group + number) * s->k);
-    q->top.threshold = least;
+    scan_top_init(&q->lower, s->k, s->hits + ((s->threads + 1) * s->group + number) * s->k);
+    atomic_flag_clear(&q->taken);
+    q->top.threshold = q->lower.threshold = least;
 }
 
 /* The winners among the rows that have no index count as found already. */
 static inlay_status begin_group(index_run *s, const float *queries, inlay_error *err) {
-    for (size_t q = 0; q < s->n; q++) begin_query(s, q, queries + q * s->dim);
+    s->asked = queries;
+    index_each_query(s, begin_query);
     if (s->rest_k == 0) return INLAY_OK;
     search_ask ask = {.queries = queries,
                       .n = s->n,
@@ -174,7 +180,7 @@ static inlay_status begin_group(index_run *s, const float *queries, inlay_error 
     for (size_t i = 0; i < s->n * s->rest_k; i++) {
         index_query *q = s->queries + i / s->rest_k;
         scan_top_offer(&q->top, s->rest_scores[i], s->rest_rows[i]);
-        scan_top_offer(&s->workers[0].parts[i / s->rest_k].lower, s->rest_scores[i], s->rest_rows[i]);
+        scan_top_offer(&q->lower, s->rest_scores[i], s->rest_rows[i]);
         if (q->top.count == s->k) index_raise_floor(&q->floor, q->top.threshold);
     }
     return INLAY_OK;
@@ -187,12 +193,17 @@ static inlay_status scan_others(index_run *s, const float *queries, float *score
     if (left == 0) return INLAY_OK;
     search_ask ask = {.n = left, .k = s->k, .panels = s->ask->panels, .limits = s->ask->limits};
     float *asked = mem_array(left * s->dim + 1, sizeof *asked), *found = mem_array(left * s->k, sizeof *found);
+    float *reached = mem_array(left, sizeof *reached);
     int64_t *numbers = mem_array(left * s->k, sizeof *numbers);
-    inlay_status status = asked && found && numbers ? INLAY_OK : fail_memory(err);
+    inlay_status status = asked && found && reached && numbers ? INLAY_OK : fail_memory(err);
     if (status != INLAY_OK) goto done;
     for (size_t q = 0; q < s->n; q++)
-        if (index_has_left(s->queries + q)) memcpy(asked + at++ * s->dim, queries + q * s->dim, s->dim * sizeof *asked);
+        if (index_has_left(s->queries + q)) {
+            reached[at] = index_floor(s->queries + q);
+            memcpy(asked + at++ * s->dim, queries + q * s->dim, s->dim * sizeof *asked);
+        }
     ask.queries = asked;
+    ask.reached = reached;
     ask.scores = found;
     ask.rows = numbers;
     TRY_TO(done, search_scan(s->view, &ask, err));
@@ -205,6 +216,7 @@ static inlay_status scan_others(index_run *s, const float *queries, float *score
 done:
     mem_free(asked);
     mem_free(found);
+    mem_free(reached);
     mem_free(numbers);
     return status;
 }

@@ -8,18 +8,20 @@
 
 enum {
     PIECE_BYTES = 192 << 10, /* of codes that all queries meet before the next */
-    FIRST_PIECE = 4,         /* blocks that a thread meets before there is a floor; then half of what it has met */
-    HASTY_ROWS = 256,        /* after so many it says something when nearly all survive */
+    FIRST_PIECE = 4,  /* blocks that a thread meets at most before there is a floor; then half of what it has met */
+    HASTY_ROWS = 256, /* after so many it says something when nearly all survive */
     HASTY_TIMES_K = 16,
-    SETTLED_ROWS = 2048, /* after so many, or more for large k, the share that survives says something */
+    SETTLED_ROWS = 1024, /* after so many, or more for large k, the share that survives says something */
     SETTLED_TIMES_K = 32,
     LEAVE_SHARE = 16,  /* of rows: scoring more of them one by one is slower than the scan */
     BLOCK_HITS = 4,    /* of a block, that cost more one by one than all of its rows at once */
     LEAVE_REFINED = 8, /* of rows: asking both planes about more of them is */
     SLACK = 32,
-    SLACK_TIMES_K = 16,
-    SAMPLE_SHARE = 16,   /* of the rows are met before the share that will survive is judged */
-    SAMPLE_REFINED = 32, /* the share of rows to ask both planes about with which it is worth going on */
+    SLACK_TIMES_K = 8,    /* the floor goes on rising */
+    SAMPLE_SHARE = 16,    /* of the rows are met before the share that will survive is judged */
+    SAMPLE_ADMITTED = 32, /* the share of rows that it is no use to go on with, */
+    SAMPLE_REFINED = 12,  /* of those to ask both planes about, */
+    BATCH_REFINED = 24,   /* and where the scan shares its reading among many queries */
     SAMPLE_SLACK = 8
 };
 
@@ -95,7 +97,7 @@ static void find_limits(const index_run *s, const piece *p, const quant_bound *b
         const quant_heads heads = {p->heads.scale + i, p->heads.error + i, p->heads.norm + i, p->heads.low + i};
         quant_bound own = *bound;
         n = min_size((run + 1) * QUANT_RUN - p->first, end) - i;
-        if (p->lengths[run] > 0) own.fixed = nextafterf(own.fixed + own.centre * p->lengths[run], INFINITY);
+        if (p->lengths[run] > 0) own.fixed = float_after(own.fixed + own.centre * p->lengths[run]);
         s->quant->limits(&heads, n, &own, (float)((double)floor - from->of[run]), out + i);
     }
 }
@@ -148,15 +150,16 @@ static piece block_of(const piece *p, size_t block) {
     return one;
 }
 
-static void refine_row(index_run *s, index_part *part, index_query *q, const piece *p, const bases *from,
-                       const quant_hit *hit) {
+static void refine_rows(index_run *s, index_part *part, index_query *q, const piece *p, const bases *from,
+                        const quant_hit *hits, size_t n) {
     const quant_query ask = two_planes(q, radix_of(s), NULL, NULL);
-    uint64_t row = p->first_row + hit->row;
-    if (row >= s->sources[p->source].rows.count) return;
-    index_block of = block_at(p, from, hit->row / QUANT_ROWS);
-    if (!index_may_win(s, q, &of, row, hit->estimate)) return;
-    index_admit(s, part, q, &of, row, s->quant->row(&p->rows, hit->row, &ask));
-    part->refined++;
+    const index_block of = block_at(p, from, hits->row / QUANT_ROWS);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t row = p->first_row + hits[i].row;
+        if (row >= s->sources[p->source].rows.count || !index_may_win(s, q, &of, row, hits[i].estimate)) continue;
+        index_admit(s, part, q, &of, row, s->quant->row(&p->rows, hits[i].row, &ask));
+        part->refined++;
+    }
 }
 
 /* Asks both planes about each row that got past one, while its codes are at hand: by themselves, or with their block
@@ -169,7 +172,7 @@ static void refine(index_run *s, index_worker *w, size_t number, const piece *p,
         size_t block = found->hits[i].row / QUANT_ROWS;
         while (end < found->count && found->hits[end].row / QUANT_ROWS == block) end++;
         if (end - i < BLOCK_HITS) {
-            for (; i < end; i++) refine_row(s, part, q, p, from, found->hits + i);
+            refine_rows(s, part, q, p, from, found->hits + i, end - i);
         } else {
             const piece one = block_of(p, block);
             float limit;
@@ -198,11 +201,22 @@ static void scan_tile(index_run *s, index_worker *w, const size_t *numbers, size
         if (asks[i].count) refine(s, w, numbers[i], p, from + i, asks + i);
 }
 
+/* Gives the query the lower bounds that are new and raises its floor: what the best of all threads' rows are known to
+ * reach is more than what those of one do. Another time while another thread does that. */
+static void give_lower(const index_run *s, index_query *q, scan_top *own) {
+    if (own->count == 0 || atomic_flag_test_and_set_explicit(&q->taken, memory_order_acquire)) return;
+    for (size_t i = 0; i < own->count; i++) scan_top_offer(&q->lower, own->hits[i].score, own->hits[i].row);
+    if (q->lower.count == s->k) index_raise_floor(&q->floor, q->lower.threshold);
+    atomic_flag_clear_explicit(&q->taken, memory_order_release);
+    own->count = 0;
+    own->threshold = index_floor(q);
+}
+
 /* Raises the floor; sends the query away when too much survives. */
 static void settle(index_run *s, index_worker *w, size_t number, const piece *p) {
     index_query *q = s->queries + number;
     index_part *part = w->parts + number;
-    if (part->lower.count == s->k) index_raise_floor(&q->floor, part->lower.threshold);
+    give_lower(s, q, &part->lower);
     size_t met = w->blocks * QUANT_ROWS;
     if (met <= max_size(SETTLED_ROWS, SETTLED_TIMES_K * s->k)) {
         if (met > HASTY_ROWS + HASTY_TIMES_K * s->k && part->admitted > p->rows.blocks * QUANT_ROWS / 2) index_leave(q);
@@ -210,10 +224,12 @@ static void settle(index_run *s, index_worker *w, size_t number, const piece *p)
         return;
     }
     part->rows += p->rows.blocks * QUANT_ROWS;
-    size_t slack = SLACK + SLACK_TIMES_K * s->k; /* the floor goes on rising */
-    size_t most =
-        max_size(part->rows / LEAVE_SHARE, s->total_rows / s->threads / index_worth(s)); /* rows may be sorted */
-    if (part->admitted > most + slack || part->refined > part->rows / LEAVE_REFINED + slack) index_leave(q);
+    size_t slack = SLACK + SLACK_TIMES_K * s->k, admitted = part->rows / SAMPLE_ADMITTED, refined = 2 * admitted;
+    if (!s->sampling) {
+        admitted = max_size(part->rows / LEAVE_SHARE, s->total_rows / s->threads / index_worth(s)); /* may be sorted */
+        refined = part->rows / LEAVE_REFINED;
+    }
+    if (part->admitted > admitted + slack || part->refined > refined + slack) index_leave(q);
 }
 
 static void scan_piece(index_run *s, index_worker *w, const piece *p) {
@@ -247,10 +263,11 @@ static void scan_task(void *ctx, size_t index, int worker) {
     uint64_t segment = from->first_segment + (index - from->first_task) * from->task_segments;
     uint64_t end = segment + from->task_segments;
     size_t most = max_size(PIECE_BYTES / max_size((size_t)at->block_bytes, 1), 1);
+    size_t least = min_size(2 * s->k / QUANT_ROWS + 1, FIRST_PIECE);
     for (; segment < end && segment < from->end_segment; segment++) {
         size_t blocks = index_segment_blocks(at, segment);
         for (size_t first = 0, n; first < blocks; first += n) {
-            n = min_size(min_size(most, blocks - first), max_size(FIRST_PIECE, w->blocks / 2));
+            n = min_size(min_size(most, blocks - first), max_size(least, w->blocks / 2));
             piece p = piece_of(s, source, segment, first, n);
             scan_piece(s, w, &p);
         }
@@ -261,15 +278,12 @@ static void scan_task(void *ctx, size_t index, int worker) {
 
 /* The score that the best RANK rows met so far are known to reach; minus infinity when fewer have been met. */
 static float known_score(index_run *s, size_t number, size_t rank) {
-    size_t count = 0;
-    for (size_t w = 0; w < s->threads; w++) count += s->workers[w].parts[number].lower.count;
-    if (count < rank) return -INFINITY;
+    index_query *q = s->queries + number;
+    for (size_t w = 0; w < s->threads; w++) give_lower(s, q, &s->workers[w].parts[number].lower);
+    if (q->lower.count < rank) return -INFINITY;
     scan_top best;
     scan_top_init(&best, rank, NULL);
-    for (size_t w = 0; w < s->threads; w++) {
-        const scan_top *lower = &s->workers[w].parts[number].lower;
-        for (size_t i = 0; i < lower->count; i++) scan_top_offer(&best, lower->hits[i].score, lower->hits[i].row);
-    }
+    for (size_t i = 0; i < q->lower.count; i++) scan_top_offer(&best, q->lower.hits[i].score, q->lower.hits[i].row);
     float score = best.failed ? -INFINITY : best.threshold;
     scan_top_free(&best);
     return score;
@@ -294,7 +308,7 @@ static bool too_many_are_refined(const index_run *s, size_t number) {
         met += s->workers[w].parts[number].rows;
         refined += s->workers[w].parts[number].refined;
     }
-    return refined > met / SAMPLE_REFINED + SAMPLE_SLACK;
+    return refined > met / (s->ask->n < INDEX_BATCH ? SAMPLE_REFINED : BATCH_REFINED) + SAMPLE_SLACK;
 }
 
 static void judge_one(void *ctx, size_t number, int worker) {
@@ -327,9 +341,11 @@ void index_scan(index_run *s) {
     for (size_t w = 0; w < s->threads; w++) s->workers[w].blocks = 0;
     s->sample = min_size(max_size(s->tasks / s->threads, 1), SAMPLE_SHARE);
     size_t sampled = (s->tasks + s->sample - 1) / s->sample;
+    s->sampling = sampled < s->tasks;
     pool_run(sampled, sampled_task, s);
+    s->sampling = false;
     if (sampled == s->tasks) return;
-    pool_run(s->n, judge_one, s);
+    index_each_query(s, judge_one);
     leave_if_hopeless(s);
     pool_run(s->tasks - sampled, other_task, s);
 }

@@ -17,7 +17,7 @@ enum {
 
 /* ---- one list, by falling bound */
 
-enum { DIGIT = 11, DIGITS = 3 };
+enum { DIGIT = 11, DIGITS = 3, INSERTED = 64 /* fewer are sorted one by one */ };
 
 /* Numbers in the order in which the bounds fall. NaN is no bound. */
 static uint32_t place_of(float bound) {
@@ -26,8 +26,21 @@ static uint32_t place_of(float bound) {
     return bits >> 31 ? bits : ~bits & 0x7fffffff;
 }
 
+/* Puts LIST [n] in its order into OTHER, one by one. */
+static void insert_by_bound(const candidate *list, candidate *other, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        for (; at > 0 && place_of(other[at - 1].upper) > place_of(list[i].upper); at--) other[at] = other[at - 1];
+        other[at] = list[i];
+    }
+}
+
 /* Sorts LIST [n] digit by digit, by way of OTHER; the last digit leaves it there. */
 static void sort_by_bound(candidate *list, candidate *other, size_t n) {
+    if (n <= INSERTED) {
+        insert_by_bound(list, other, n);
+        return;
+    }
     for (int digit = 0; digit < DIGITS; digit++) {
         size_t starts[1 << DIGIT] = {0};
         for (size_t i = 0; i < n; i++) starts[place_of(list[i].upper) >> DIGIT * digit & ((1 << DIGIT) - 1)]++;
@@ -119,8 +132,10 @@ static int by_place(const void *left, const void *right) {
 }
 
 /* Has the system read rows that are not in memory while earlier ones are scored: all at once, and only their pages,
- * where a fault would wait for each and read what lies around it. */
+ * where a fault would wait for each and read what lies around it. Of rows that are in memory asking takes longer than
+ * scoring them: once a slice had to wait for none it is not asked for more, until one does. */
 static void fetch_rows(const index_run *s, const candidate *list, size_t n) {
+    if (atomic_load_explicit(&s->presence, memory_order_relaxed) == INDEX_PRESENT) return;
     for (size_t i = 0; i < n; i++) {
         const index_source *from = s->sources + list[i].source;
         if (!from->transposed)
@@ -128,8 +143,19 @@ static void fetch_rows(const index_run *s, const candidate *list, size_t n) {
     }
 }
 
+/* WAITED: how often the thread had before it scored a slice. */
+static void note_presence(index_run *s, uint64_t waited) {
+    int unknown = INDEX_UNKNOWN;
+    if (file_waits() != waited)
+        atomic_store_explicit(&s->presence, INDEX_ABSENT, memory_order_relaxed);
+    else
+        atomic_compare_exchange_strong_explicit(&s->presence, &unknown, INDEX_PRESENT, memory_order_relaxed,
+                                                memory_order_relaxed);
+}
+
 static void score_slice(void *ctx, size_t index, int worker) {
-    const index_run *s = ctx;
+    index_run *s = ctx;
+    uint64_t waited = file_waits();
     const index_slice *slice = s->slices + index;
     candidate *list = s->queries[slice->query].all.list + slice->first;
     qsort(list, slice->count, sizeof *list, by_place);
@@ -138,6 +164,7 @@ static void score_slice(void *ctx, size_t index, int worker) {
         for (n = 1; i + n < slice->count && list[i + n].source == list[i].source;) n++;
         score_run(s, s->workers + worker, slice->query, list + i, n);
     }
+    note_presence(s, waited);
 }
 
 /* ---- waves */
@@ -191,7 +218,7 @@ static inlay_status score_waves(index_run *s, inlay_error *err) {
 }
 
 inlay_status index_score(index_run *s, inlay_error *err) {
-    pool_run(s->n, join_one, s);
+    index_each_query(s, join_one);
     if (atomic_load(&s->failed)) return fail_memory(err);
     TRY(score_waves(s, err));
     for (size_t i = 0; i < s->n; i++) {

@@ -8,6 +8,7 @@
 #ifndef SEARCH_INDEX_SEARCH_H
 #define SEARCH_INDEX_SEARCH_H
 
+#include "base/pool.h"
 #include "search/index_parts.h"
 #include "search/search_parts.h"
 
@@ -47,7 +48,7 @@ typedef struct candidates {
 
 /* What a thread knows of a query. */
 typedef struct index_part {
-    scan_top lower; /* the best lower bounds */
+    scan_top lower; /* the best lower bounds that the query has not been given */
     candidates kept;
     uint64_t rows;              /* met, since the floor has settled */
     uint64_t admitted, refined; /* of those: that survived, that both planes were asked about by themselves */
@@ -59,6 +60,8 @@ typedef struct index_query {
     int32_t offset[3];
     float norm; /* squared, as the scan has it */
     _Atomic float floor;
+    atomic_flag taken;       /* a thread is at `lower` */
+    scan_top lower;          /* the best lower bounds of all threads */
     _Atomic bool left;       /* the index does not help */
     bool hopeless;           /* by the sample, it will not */
     scan_top top;            /* exact scores */
@@ -80,6 +83,9 @@ enum {
     INDEX_BATCH = 32  /* queries of which the scan is slower for each; that of fewer is bound by its reading */
 };
 
+/* Whether rows that are scored are in memory. */
+typedef enum index_presence { INDEX_UNKNOWN, INDEX_PRESENT, INDEX_ABSENT } index_presence;
+
 /* Some candidates of a query. */
 typedef struct index_slice {
     uint32_t query;
@@ -93,7 +99,8 @@ typedef struct index_run {
     const quant_kernels *quant;
     const scan_kernels *scan;
     index_source *sources;
-    size_t n_sources, tasks, sample; /* of the tasks, one in so many is done first */
+    size_t n_sources, tasks, sample; /* of the tasks, one in so many is done first: */
+    bool sampling;                   /* now */
     uint64_t total_rows;             /* of the sources */
     bool has_double;
     size_t dim, groups, k, threads;
@@ -102,17 +109,27 @@ typedef struct index_run {
     float *rest_scores;
     int64_t *rest_rows; /* [group, rest_k] */
     index_worker *workers;
-    scan_hit *hits; /* [threads + 1, group, k] */
+    scan_hit *hits; /* [threads + 2, group, k] */
     index_query *queries;
-    size_t group, n; /* queries at a time; in this group */
-    float *single;   /* [group, dim] */
-    double *wide;    /* the same, when has_double */
-    int8_t *codes;   /* [group, 3, groups * QUANT_GROUP] */
+    size_t group, n;    /* queries at a time; in this group */
+    const float *asked; /* [n, dim] this group */
+    float *single;      /* [group, dim] */
+    double *wide;       /* the same, when has_double */
+    int8_t *codes;      /* [group, 3, groups * QUANT_GROUP] */
     index_slice *slices;
     size_t n_slices, slices_capacity;
     _Atomic uint64_t kept_bytes; /* of all candidates */
+    _Atomic int presence;        /* of rows in memory, an index_presence */
     _Atomic bool failed;         /* memory ran out */
 } index_run;
+
+/* TASK for each query of the group: by the caller alone when they are few, because waking threads takes longer. */
+static inline void index_each_query(index_run *s, void (*task)(void *run, size_t query, int worker)) {
+    if (s->n >= INDEX_BATCH)
+        pool_run(s->n, task, s);
+    else
+        for (size_t q = 0; q < s->n; q++) task(s, q, 0);
+}
 
 /* index_query.c: query Q of the group, QUERY [dim] as it was asked. */
 void index_prepare_query(index_run *s, size_t q, const float *query);
@@ -136,8 +153,8 @@ static inline void index_leave(index_query *q) {
  * time, survivors are scored for one, and what a survivor costs beside its arithmetic weighs more when that is short.
  * Measured at 100 and 768 dimensions. */
 static inline size_t index_worth(const index_run *s) {
-    enum { FEW = 64, BESIDE = 32768 };
-    size_t many = FEW + BESIDE / (s->dim ? s->dim : 1);
+    enum { FEW = 40, MANY = 64, BESIDE = 16384 };
+    size_t many = MANY + BESIDE / (s->dim ? s->dim : 1);
     return s->ask->n <= s->quant->few_queries ? FEW : s->ask->n < INDEX_BATCH ? many / 2 : many;
 }
 

@@ -32,6 +32,7 @@ typedef struct search_ask {
     bool panels;                 /* the family of kernels: rows, or pack and tile */
     bool raw;                    /* scores as they compare, not as they are reported */
     const search_limits *limits; /* with LEAST above minus infinity; NULL: none */
+    const float *reached;        /* [n] what k rows are known to score, as scores compare; NULL: nothing is known */
     float *scores;               /* [n, k]; what is missing is row 0 with minus infinity */
     int64_t *rows;
 } search_ask;

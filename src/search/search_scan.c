@@ -57,6 +57,7 @@ typedef struct search {
     size_t n;                    /* queries in this group */
     _Atomic float *floors;       /* [group] what no row may be below, from all threads */
     float *norms;                /* [group] squared norm of each query */
+    const float *reached;        /* [n] of this group, or NULL */
     void *queries[SCAN_CLASSES]; /* [group, dim], or tiles when `panels` */
     float *scores;               /* where this group's results go */
     int64_t *rows;
@@ -309,8 +310,10 @@ static void run_all(search *s, size_t n, void (*task)(void *, size_t, int)) {
 
 static inlay_status search_group(search *s, const float *queries, void *scratch, inlay_error *err) {
     prepare_queries(s, queries, scratch);
-    for (size_t q = 0; q < s->n; q++)
-        atomic_init(s->floors + q, search_raw_least(s->view->metric, search_least(s->ask), s->norms[q]));
+    for (size_t q = 0; q < s->n; q++) {
+        float least = search_raw_least(s->view->metric, search_least(s->ask), s->norms[q]);
+        atomic_init(s->floors + q, s->reached ? fmaxf(least, s->reached[q]) : least);
+    }
     for (size_t w = 0; w < s->threads; w++)
         for (size_t q = 0; q < s->n; q++) {
             scan_top_free(s->workers[w].tops + q);
@@ -350,6 +353,7 @@ inlay_status search_scan(const search_view *view, const search_ask *ask, inlay_e
         s.n = min_size(s.group, ask->n - first);
         s.scores = ask->scores + first * s.k;
         s.rows = ask->rows + first * s.k;
+        s.reached = ask->reached ? ask->reached + first : NULL;
         TRY_TO(done, search_group(&s, ask->queries + first * s.dim, scratch, err));
     }
 done:

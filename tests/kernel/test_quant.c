@@ -62,16 +62,33 @@ typedef struct run {
     void *memory;
 } run;
 
-static void make_codes(int8_t *codes, size_t size, int most, fill what, int32_t *offset) {
-    int sum = 0;
-    for (size_t i = 0; i < size; i++) {
-        codes[i] = (int8_t)(what == EXTREME ? most : below(2 * most + 1) - most);
-        sum += codes[i];
-    }
-    *offset = 128 * sum;
+static void make_codes(int8_t *codes, size_t size, int most, fill what) {
+    for (size_t i = 0; i < size; i++) codes[i] = (int8_t)(what == EXTREME ? most : below(2 * most + 1) - most);
 }
 
-static void make_run(run *r, const quant_kernels *k, size_t blocks, size_t groups, size_t n, fill what) {
+/* What a level adds in 16 bits is as much as it may be: few codes take all of it, or all take alike. */
+static void limit_sums(int8_t *codes, size_t size, size_t groups) {
+    for (size_t first = 0; first < size; first += groups * QUANT_GROUP)
+        for (size_t half = 0; half < QUANT_GROUP; half += QUANT_GROUP / 2) {
+            int up = QUANT_SUM_MAX, down = QUANT_SUM_MAX, most = below(2) ? QUANT_CODE_MAX : QUANT_SUM_MAX / 4;
+            for (size_t g = 0; g < groups && first + g * QUANT_GROUP < size; g++)
+                for (size_t i = 0; i < QUANT_GROUP / 2; i++) {
+                    int8_t *code = codes + first + g * QUANT_GROUP + half + i;
+                    int64_t room = min_i64(most, *code > 0 ? up : down);
+                    *code = (int8_t)(*code > 0 ? min_i64(*code, room) : -min_i64(-*code, room));
+                    up -= *code > 0 ? *code : 0;
+                    down += *code < 0 ? *code : 0;
+                }
+        }
+}
+
+static int32_t offset_of(const int8_t *codes, size_t size) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < size; i++) sum += codes[i];
+    return 128 * sum;
+}
+
+static void make_run(run *r, const quant_kernels *k, size_t blocks, size_t groups, size_t n, bool pair, fill what) {
     size_t size = groups * QUANT_GROUP, bytes = blocks * size * QUANT_ROWS, offset = (size_t[]){0, 1, 3, 64}[below(4)];
     *r = (run){.n = n, .memory = malloc(bytes + offset ? bytes + offset : 1)};
     uint8_t *codes = (uint8_t *)r->memory + offset;
@@ -84,7 +101,10 @@ static void make_run(run *r, const quant_kernels *k, size_t blocks, size_t group
         *query = (quant_query){.radix = (float)(2 * k->query_max + 1), .limits = r->limits + q * blocks};
         for (size_t p = 0; p < 2; p++) {
             int8_t *at = r->codes + (2 * q + p) * size;
-            make_codes(at, size, k->query_max, what, query->offset + p);
+            bool by_sums = !pair && k->sum_groups > 0;
+            make_codes(at, size, by_sums ? QUANT_CODE_MAX : k->query_max, what);
+            if (by_sums) limit_sums(at, size, k->sum_groups);
+            query->offset[p] = offset_of(at, size);
             query->codes[p] = at;
         }
     }
@@ -162,15 +182,16 @@ static void compare_rows(const quant_kernels *k, run *r) {
 }
 
 static void check(const quant_kernels *k, size_t blocks, size_t groups, size_t n, fill what) {
-    run r;
-    make_run(&r, k, blocks, groups, n, what);
-    for (int round = 0; round < 2; round++) {
-        make_limits(&r);
-        if (n <= k->tile_queries) compare(k, &r, false);
-        if (n == 1) compare(k, &r, true);
-        if (n == 1) compare_rows(k, &r);
+    for (int pair = 0; pair < (n == 1 ? 2 : 1); pair++) {
+        run r;
+        make_run(&r, k, blocks, groups, n, pair, what);
+        for (int round = 0; round < 2; round++) {
+            make_limits(&r);
+            compare(k, &r, pair);
+            if (pair) compare_rows(k, &r);
+        }
+        free_run(&r);
     }
-    free_run(&r);
 }
 
 static void every_level_finds_what_portable_c_finds(void **state) {
@@ -354,7 +375,7 @@ static void time_one(const quant_kernels *k, size_t dim, size_t n, bool pair) {
     run r;
     quant_hit none;
     double best = 1e9;
-    make_run(&r, k, max_size((128 << 10) / quant_block_bytes(dim), 1), quant_groups(dim), n, ANY);
+    make_run(&r, k, max_size((128 << 10) / quant_block_bytes(dim), 1), quant_groups(dim), n, pair, ANY);
     for (size_t i = 0; i < n * r.rows.blocks; i++) r.limits[i] = INFINITY;
     for (int round = 0; round < 7; round++) {
         int repeats = 0;

@@ -14,6 +14,8 @@ enum {
     QUANT_GROUP = 4,        /* dimensions whose codes lie side by side */
     QUANT_RUN = 16,         /* blocks that share a centre */
     QUANT_TILE_MAX = 16,    /* queries of a tile */
+    QUANT_CODE_MAX = 127,   /* of rows and, with sum_groups, of queries */
+    QUANT_SUM_MAX = 128,    /* see sum_groups */
     QUANT_MAX_DIM = 1 << 16 /* sums of so many products of codes fit in 32 bits */
 };
 
@@ -75,7 +77,7 @@ typedef struct quant_hit {
     float estimate;
 } quant_hit;
 
-/* One query and where its hits go. Its codes are within the kernels' query_max; estimates are
+/* One query and where its hits go. Its codes are within the kernels' query_max or sum_groups; estimates are
  * codes[0] . x for a tile and radix * (codes[0] . x) + codes[1] . x for a pair, x being a row's codes. */
 typedef struct quant_query {
     const int8_t *codes[2]; /* [QUANT_GROUP * groups] each; the second for `pair` only */
@@ -100,6 +102,10 @@ typedef struct quant_heads {
 typedef struct quant_kernels {
     const char *name;
     int query_max;       /* codes of queries are in [-query_max, query_max] */
+    size_t sum_groups;   /* when not 0, codes for `tile` are in [-QUANT_CODE_MAX, QUANT_CODE_MAX] instead, but so that
+                          * of the first halves of so many groups in turn, from the first group on, the positive codes add
+                          * up to at most QUANT_SUM_MAX and the negative ones to no less than -QUANT_SUM_MAX; so of the
+                          * second halves */
     size_t tile_queries; /* at most QUANT_TILE_MAX */
     size_t few_queries;  /* up to this many, `pair` for each is no slower than a tile for all */
 
