@@ -306,11 +306,12 @@ static inlay_status keep_indexes(change *c, bool unchanged, inlay_error *err) {
     bool plain;
     TRY(index_has_plain(c->stage.path, &plain, err));
     if (!unchanged || c->finish) TRY(index_drop_stale(c->stage.path, &gone, err));
-    if (gone)
-        change_note(c, "%zu index%s of rows that changed: made anew where a search reads such rows", gone,
-                    gone == 1 ? "" : "es");
     plain = plain && (!unchanged || graph_changed(c));
-    return gone || plain || c->reindex ? index_missing(c->stage.path, plain, err) : INLAY_OK;
+    inlay_index_report made = {0};
+    if (gone || plain || c->reindex) TRY(index_missing(c->stage.path, plain, &made, err));
+    if ((gone || plain) && (gone || made.made))
+        change_note(c, "indexes: %zu of rows that are no more removed, %zu made", gone, made.made);
+    return INLAY_OK;
 }
 
 /* Everything in the staged folder; C->bundle is gone afterwards. */

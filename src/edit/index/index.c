@@ -140,18 +140,17 @@ inlay_status index_make(const char *folder, const char *name, progress *progress
     return status;
 }
 
-inlay_status index_missing(const char *folder, bool plain, inlay_error *err) {
+inlay_status index_missing(const char *folder, bool plain, inlay_index_report *report, inlay_error *err) {
     index_wish wish;
     inlay_error what;
     progress nobody = {0};
-    inlay_index_report ignored = {0};
     arena a;
     arena_init(&a, 0);
     inlay_status status = find_wish(folder, NULL, &a, &wish, err);
     for (size_t i = 0; status == INLAY_OK && i < wish.n; i++)
-        status = make_collection(folder, wish.names[i], &nobody, &ignored, err);
+        status = make_collection(folder, wish.names[i], &nobody, report, err);
     if (status == INLAY_OK && plain)
-        status = forgive(plain_index_make(folder, NULL, &nobody, &ignored, &what), &what, false, err);
+        status = forgive(plain_index_make(folder, NULL, &nobody, report, &what), &what, false, err);
     arena_free(&a);
     return status;
 }

@@ -15,7 +15,7 @@ inlay_status index_make(const char *folder, const char *name, progress *progress
                         inlay_error *err);
 
 /* For changes: the same for all searches, PLAIN ones too. */
-inlay_status index_missing(const char *folder, bool plain, inlay_error *err);
+inlay_status index_missing(const char *folder, bool plain, inlay_index_report *report, inlay_error *err);
 
 typedef struct index_count {
     uint64_t rows;
