@@ -83,3 +83,11 @@ const search_index *index_set_find_plain(const index_set *s, const search_chunk 
     }
     return NULL;
 }
+
+uint64_t index_set_bytes(const index_set *s, bytes key) {
+    uint64_t sum = 0;
+    for (size_t i = 0; s && i < s->count; i++)
+        if (bytes_equal(search_index_about(s->list[i]->index)->tie.key, key) && s->list[i]->file)
+            sum += s->list[i]->file->size;
+    return sum;
+}

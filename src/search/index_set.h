@@ -25,4 +25,7 @@ const search_index *index_set_find(const index_set *s, const void *rows, const v
 const search_index *index_set_find_plain(const index_set *s, const search_chunk *chunk, int64_t dim,
                                          search_metric metric);
 
+/* Bytes of the indexes of the stored tensor KEY. S may be NULL. */
+uint64_t index_set_bytes(const index_set *s, bytes key);
+
 #endif

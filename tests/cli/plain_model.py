@@ -71,7 +71,7 @@ def signature(name, scores, indices):
 def write(inlay, folder, rows, scores):
     """A model at FOLDER with the signature "search" of SCORES, a key of the table, for the best of ROWS."""
     np.save(folder.parent / f"{folder.name}.npy", rows)
-    inlay.ok("fuse", "--embeddings", folder.parent / f"{folder.name}.npy", "--metric", "dot", "--chunk", 10**6, "--shards", "copy",
+    inlay.ok("fuse", "--embeddings", folder.parent / f"{folder.name}.npy", "--metric", "dot", "--chunk", 10**9, "--shards", "copy",
              "-o", folder)
     (folder / "saved_model.pb").unlink()
     shutil.rmtree(folder / "assets.extra")
