@@ -250,6 +250,7 @@ typedef struct inlay_variable {
     int shard;
     uint64_t offset; /* bytes in its shard */
     uint64_t bytes;
+    uint64_t index_bytes; /* of the search indexes of its rows, which are used; 0: there is none */
 } inlay_variable;
 
 /* Stored variables in the order of their keys. */
@@ -770,7 +771,7 @@ INLAY_API inlay_status inlay_edit_rows(const char *model, const inlay_rows_optio
 
 typedef struct inlay_index_options {
     size_t size;      /* sizeof, set by inlay_index_options_init */
-    const char *name; /* of the search; NULL: all of the model */
+    const char *name; /* of the search, or a signature that searches plainly; NULL: all of the model */
     bool remove;      /* the model's indexes go, all of them */
 } inlay_index_options;
 INLAY_API void inlay_index_options_init(inlay_index_options *options);
@@ -783,8 +784,9 @@ typedef struct inlay_index_report {
 
 /* Makes indexes of the rows of a model's searches: rows in 8 bits with a bound of their error, a quarter of the bytes.
  * With them Inlay gives the very same answers several times faster; TensorFlow does not see them. Those that are there
- * and right are kept; edits of rows keep them right from then on. REPORT may be NULL. NOT_FOUND: no such search, or
- * none that inlay_fuse made. */
+ * and right are kept; edits keep them right from then on. Searches that inlay_fuse did not make have them where they
+ * rank the rows of a stored variable by products. REPORT may be NULL. NOT_FOUND: no such search, or none that can have
+ * an index, and why. */
 INLAY_API inlay_status inlay_index(const char *model, const inlay_index_options *index,
                                    const inlay_edit_options *options, inlay_index_report *report, inlay_error *error);
 

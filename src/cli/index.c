@@ -9,7 +9,9 @@ typedef struct index_values {
 
 #define AT(field) offsetof(index_values, field)
 static const flag_spec flags[] = {
-    {"--name", NULL, FLAG_TEXT, "NAME", "index the rows of this search alone (default: of all)", AT(name), NULL, false},
+    {"--name", NULL, FLAG_TEXT, "NAME",
+     "index the rows of this search alone, a fused one or a signature that searches (default: of all)", AT(name), NULL,
+     false},
     {"--remove", NULL, FLAG_SWITCH, NULL, "remove the model's indexes", AT(remove), NULL, false},
     {"--threads", NULL, FLAG_NUMBER, "N", "threads to use (default: one a core)", AT(threads), NULL, false},
     EDIT_FLAGS,
@@ -40,16 +42,19 @@ static int run(const void *values) {
 
 const command index_command = {
     .name = "index",
-    .summary = "make a fused model's exact search several times faster",
+    .summary = "make a model's exact search several times faster",
     .usage = "MODEL [FLAG]...",
     .description =
         "Makes an index of the rows of the model's searches: each number in 8 bits, with a bound of what that "
         "loses. A search reads the index, a quarter of the bytes, and looks at the rows themselves only "
         "where the bound leaves it open who wins: the answers are those of the scan of all rows, to the last "
-        "bit. Searches that inlay fuse did not make have none: they read all rows.\n\nIndexes lie in "
+        "bit.\n\nSearches that a model's own graph writes plainly have indexes too (top_k of a product with a "
+        "variable, of cosines, of 2 q.x - |x|^2; Keras' Dot, TensorFlow Recommenders' BruteForce), as long as the "
+        "variable holds what the checkpoint stores: after an assignment all rows are read. Searches that sum squared "
+        "differences, or whose rows are a constant of the graph, have none.\n\nIndexes lie in "
         "assets.extra/inlay.index/, where TensorFlow does not look. Each is tied to "
         "the stored rows by their checksum: after a change by another program it is not used, with a warning. "
-        "inlay rows keeps them right, inlay verify checks them.\n\n" EDIT_SAFETY,
+        "Edits keep them right, inlay verify checks them.\n\n" EDIT_SAFETY,
     .flags = flags,
     .operands = operands,
     .operands_offset = AT(model),

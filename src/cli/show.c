@@ -71,8 +71,9 @@ static int show_plain(const show_values *v, inlay_model *model) {
         print_name(stdout, x.key);
         printf(": %s ", inlay_dtype_name(x.dtype));
         print_dims(stdout, x.dims, x.rank);
-        printf("  %llu bytes in shard %d at %llu\n", (unsigned long long)x.bytes, x.shard,
-               (unsigned long long)x.offset);
+        printf("  %llu bytes in shard %d at %llu", (unsigned long long)x.bytes, x.shard, (unsigned long long)x.offset);
+        if (x.index_bytes) printf(", with an index of %llu bytes", (unsigned long long)x.index_bytes);
+        putchar('\n');
     }
     return EXIT_FINE;
 }
@@ -127,8 +128,10 @@ static int show_json(const show_values *v, inlay_model *model) {
         print_json(stdout, x.key, strlen(x.key));
         printf(", \"dtype\": \"%s\", \"shape\": ", inlay_dtype_name(x.dtype));
         print_json_dims(stdout, x.dims, x.rank);
-        printf(", \"shard\": %d, \"offset\": %llu, \"bytes\": %llu}", x.shard, (unsigned long long)x.offset,
+        printf(", \"shard\": %d, \"offset\": %llu, \"bytes\": %llu", x.shard, (unsigned long long)x.offset,
                (unsigned long long)x.bytes);
+        if (x.index_bytes) printf(", \"index_bytes\": %llu", (unsigned long long)x.index_bytes);
+        putchar('}');
     }
     printf("]}\n");
     return EXIT_FINE;
@@ -150,7 +153,7 @@ const command show_command = {
     .summary = "list a model's signatures and variables",
     .usage = "MODEL [FLAG]...",
     .description = "Lists the signatures of a model with their inputs and outputs, and its stored variables with "
-                   "dtype, shape and place.",
+                   "dtype, shape and place, and the size of the search index of their rows where there is one.",
     .flags = flags,
     .operands = operands,
     .operands_offset = AT(model),

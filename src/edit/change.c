@@ -299,9 +299,25 @@ static inlay_status keep_modes(const change *c, inlay_error *err) {
     return status;
 }
 
+/* Indexes of what is stored no more go; plain searches may read something else after any change, so theirs are looked
+ * at anew. UNCHANGED: the same variables. */
+static inlay_status keep_indexes(change *c, bool unchanged, inlay_error *err) {
+    size_t gone = 0;
+    bool plain;
+    TRY(index_has_plain(c->stage.path, &plain, err));
+    if (!unchanged || c->finish) TRY(index_drop_stale(c->stage.path, &gone, err));
+    plain = plain && (!unchanged || graph_changed(c));
+    inlay_index_report made = {0};
+    if (gone || plain || c->reindex) TRY(index_missing(c->stage.path, plain, &made, err));
+    if ((gone || plain) && (gone || made.made))
+        change_note(c, "indexes: %zu of rows that are no more removed, %zu made", gone, made.made);
+    return INLAY_OK;
+}
+
 /* Everything in the staged folder; C->bundle is gone afterwards. */
 static inlay_status fill_stage(change *c, inlay_error *err) {
     bundle_edit *bundle = c->bundle;
+    bool unchanged = !bundle || !bundle_edit_changed(bundle);
     TRY(file_share_tree(c->path, c->stage.path, is_replaced, c, err));
     c->bundle = NULL;
     if (bundle) TRY(bundle_edit_commit(bundle, err));
@@ -311,7 +327,7 @@ static inlay_status fill_stage(change *c, inlay_error *err) {
         TRY(write_graph(c, path, FILE_DIRECT, err));
     }
     TRY(write_files(c, err));
-    TRY(index_drop_stale(c->stage.path, err));
+    TRY(keep_indexes(c, unchanged, err));
     if (c->finish) TRY(c->finish(c->finish_user, c->stage.path, err));
     if (has_file(c->path, "fingerprint.pb"))
         TRY(fingerprint_write_file(c->stage.path,

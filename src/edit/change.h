@@ -28,6 +28,7 @@ typedef struct change {
     /* Called, unless NULL, when the staged FOLDER has everything but fingerprint and manifest. SavedModels only. */
     inlay_status (*finish)(void *user, const char *folder, inlay_error *err);
     void *finish_user;
+    bool reindex; /* searches get the indexes that they lack */
     arena a;
 
     /* the change's own */

@@ -4,6 +4,7 @@
 #include "base/crc32c.h"
 #include "edit/block_sums.h"
 #include "format/index_files.h"
+#include "format/json_tree.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -290,52 +291,6 @@ static inlay_status add_files(manifest_job *j, const char *folder, const char *r
 
 /* ---- the whole */
 
-/* No token of TEXT is longer: the longest run without a quotation mark. */
-static size_t longest_token(bytes text) {
-    size_t longest = 0, run = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        bool ends = text.data[i] == '"' && (i == 0 || text.data[i - 1] != '\\');
-        run = ends ? 0 : run + 1;
-        if (run > longest) longest = run;
-    }
-    return longest;
-}
-
-/* [PAD, TEXT], PAD being a string of *pad characters. */
-static void put_padded(bytes text, size_t *pad, buffer *out) {
-    size_t longest = longest_token(text);
-    for (*pad = 24; *pad < longest + 8;) *pad *= 2; /* 3 * 2^n */
-    buffer_append_text(out, "[\"");
-    for (size_t i = 0; i < *pad; i++) buffer_append(out, "-", 1);
-    buffer_append_text(out, "\",");
-    buffer_append_bytes(out, text);
-    buffer_append_text(out, "]");
-}
-
-static json_t *load(const buffer *text) {
-    return json_loadb((const char *)text->data, text->size, JSON_REJECT_DUPLICATES, NULL);
-}
-
-/* jansson overlooks that its buffer cannot grow while it reads a token, and loses characters; losing the last quotation
- * mark, it writes beyond its memory. So the first thing it reads is a string longer than any token, whose end is far
- * from the powers of two at which the buffer grows: when that comes out whole, nothing behind it makes the buffer grow.
- * What cannot be read at all may also be for want of memory: then it can be, the second time. */
-static inlay_status parse(bytes text, json_t **root, inlay_error *err) {
-    size_t pad;
-    buffer padded = {0};
-    put_padded(text, &pad, &padded);
-    inlay_status status = buffer_check(&padded, err);
-    json_t *both = status == INLAY_OK ? load(&padded) : NULL, *again = both || padded.failed ? NULL : load(&padded);
-    if (again || (both && json_string_length(json_array_get(both, 0)) != pad))
-        status = fail_memory(err);
-    else if (both && json_array_size(both) == 2)
-        *root = json_incref(json_array_get(both, 1));
-    json_decref(again);
-    json_decref(both);
-    buffer_free(&padded);
-    return status;
-}
-
 inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err) {
     *root = NULL;
     char *path = path_join(folder, PLACE);
@@ -344,7 +299,8 @@ inlay_status manifest_read(const char *folder, json_t **root, inlay_error *err) 
     inlay_status status = INLAY_OK;
     if (!file_exists(path)) goto done;
     TRY_TO(done, file_map_open(path, true, &map, err));
-    if (map->size <= LARGEST) TRY_TO(done, parse(file_map_bytes(map), root, err));
+    if (map->size <= LARGEST)
+        TRY_TO(done, json_tree_read(file_map_bytes(map), JSON_REJECT_DUPLICATES, root, NULL, err));
     json_object_del(*root, "crc32c"); /* of this very text: whoever writes a manifest makes its own */
     if (!json_is_object(*root)) {
         json_decref(*root);

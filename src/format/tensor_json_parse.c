@@ -1,11 +1,11 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "format/json_tree.h"
 #include "format/tensor_json.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,11 +173,8 @@ static bool unsigned_value(bytes text, uint64_t *out) {
 /* ELEMENT as jansson reads it; numbers always as reals, so that none is too long. The caller's (json_decref). */
 static inlay_status decode(const reader *r, const leaf *l, json_t **out, inlay_error *err) {
     json_error_t why;
-    errno = 0;
-    *out = json_loadb((const char *)l->text.data, l->text.size,
-                      JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &why);
+    TRY(json_tree_read(l->text, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, out, &why, err));
     if (*out) return INLAY_OK;
-    if (errno == ENOMEM) return fail_memory(err); /* jansson would call it a bad token */
     char text[PLACE_TEXT];
     return fail_at(err, INLAY_INVALID_ARGUMENT, r->name, l->text.data - r->text.data, "%s: %s", place(r, text),
                    why.text);

@@ -37,7 +37,8 @@ static inlay_status open_session(model *m, const inlay_model_options *o, inlay_e
     return status;
 }
 
-static inlay_status open_once(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
+static inlay_status open_once(const char *path, const inlay_model_options *given, bool indexes, model **out,
+                              inlay_error *err) {
     inlay_model_options options = {.optimize = true};
     if (given) options = *given;
     *out = NULL;
@@ -56,7 +57,7 @@ static inlay_status open_once(const char *path, const inlay_model_options *given
     if (status == INLAY_OK) status = saved_model_pick(m->saved, options.tag_set, &m->graph_of, err);
     if (status == INLAY_OK) status = import(m, err);
     if (status == INLAY_OK) status = open_session(m, &options, err);
-    if (status == INLAY_OK) status = model_open_indexes(m, err);
+    if (status == INLAY_OK && indexes) status = model_open_indexes(m, err);
     if (status == INLAY_OK) status = model_list_signatures(m, err);
     if (status == INLAY_OK) status = model_initialize(m, err);
     if (status == INLAY_OK)
@@ -67,18 +68,27 @@ static inlay_status open_once(const char *path, const inlay_model_options *given
 }
 
 /* An edit exchanges the model's whole folder: what was opened partly before and partly after it is opened again. */
-inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
+static inlay_status open_steady(const char *path, const inlay_model_options *given, bool indexes, model **out,
+                                inlay_error *err) {
     enum { MOST = 50 };
     for (int tries = 1;; tries++) {
         file_info before, after;
         inlay_error ignored;
         bool known = file_stat(path, true, &before, &ignored) == INLAY_OK;
-        inlay_status status = open_once(path, given, out, err);
+        inlay_status status = open_once(path, given, indexes, out, err);
         known = known && file_stat(path, true, &after, &ignored) == INLAY_OK;
         if (!known || tries == MOST || file_info_equal(&before, &after)) return status;
         model_close(*out);
         *out = NULL;
     }
+}
+
+inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err) {
+    return open_steady(path, given, true, out, err);
+}
+
+inlay_status model_open_bare(const char *path, model **out, inlay_error *err) {
+    return open_steady(path, NULL, false, out, err);
 }
 
 void model_close(model *m) {

@@ -11,6 +11,8 @@ typedef struct model model;
  * run are left out of that with a warning. GIVEN may be NULL. *out is the caller's (model_close).
  * Errors: NOT_FOUND, DATA_LOSS, INVALID_ARGUMENT, PERMISSION_DENIED (files outside the model), RESOURCE_EXHAUSTED. */
 inlay_status model_open(const char *path, const inlay_model_options *given, model **out, inlay_error *err);
+/* The same with usual options, without its indexes. */
+inlay_status model_open_bare(const char *path, model **out, inlay_error *err);
 void model_close(model *m); /* no run may be under way; NULL is fine */
 
 /* Signatures by rising key, without those that only initialise. Valid as long as the model. */

@@ -62,12 +62,17 @@ typedef struct model_request {
 
 /* The plan for REQUEST, held by the caller (kept_plan_release). */
 inlay_status model_plan(model *m, const model_request *request, kept_plan **out, inlay_error *err);
+/* What it is made from, after all passes, under the lock. *out is the caller's (program_free). */
+inlay_status model_make_program(model *m, const model_request *request, program *out, inlay_error *err);
 void kept_plan_release(kept_plan *k); /* NULL is fine */
 void model_drop_plans(model *m);
 
 /* Runs REQUEST with its tensors, feeds and fetches in its order. LOADING: what cannot run is left out. */
 inlay_status model_run_request(model *m, const model_request *request, tensor *const *feeds, tensor **fetched,
                                const model_run_options *options, bool loading, inlay_error *err);
+
+/* The program of all inputs and outputs of SIGNATURE, after all passes. *out is the caller's (program_free). */
+inlay_status model_program(model *m, const char *signature, program *out, inlay_error *err);
 
 /* Opens the indexes that the model has and that are of the rows it stores. */
 inlay_status model_open_indexes(model *m, inlay_error *err);

@@ -76,20 +76,24 @@ static inlay_status find_names(model *m, const model_request *r, found_request *
     return INLAY_OK;
 }
 
-static inlay_status make_plan(model *m, const model_request *r, plan **out, inlay_error *err) {
+inlay_status model_make_program(model *m, const model_request *r, program *out, inlay_error *err) {
     found_request found = {0};
-    program p;
     inlay_status status = find_names(m, r, &found, err);
-    if (status == INLAY_OK) status = program_make(&m->g, &found.request, &p, err);
+    if (status == INLAY_OK) status = program_make(&m->g, &found.request, out, err);
     if (status == INLAY_OK && m->optimize) {
-        status = transform_run(&p, session_host(m->session), err);
-        if (status != INLAY_OK) program_free(&p);
+        status = transform_run(out, session_host(m->session), err);
+        if (status != INLAY_OK) program_free(out);
     }
-    if (status == INLAY_OK) status = plan_make(&p, session_host(m->session), out, err);
     mem_free(found.feeds);
     mem_free(found.fetches);
     mem_free(found.targets);
     return status;
+}
+
+static inlay_status make_plan(model *m, const model_request *r, plan **out, inlay_error *err) {
+    program p;
+    TRY(model_make_program(m, r, &p, err));
+    return plan_make(&p, session_host(m->session), out, err);
 }
 
 /* Under the lock. Takes KEY; the oldest plan gives way when there are too many. */

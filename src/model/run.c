@@ -169,20 +169,38 @@ inlay_status model_run(model *m, const char *signature, const inlay_named_tensor
     return status;
 }
 
-inlay_status model_describe(model *m, const char *signature, void (*fn)(void *user, const char *line), void *user,
-                            inlay_error *err) {
+/* A run of all of SIGNATURE, to *r, which looks at *b (mem_free of b->feeds). */
+static inlay_status request_all(const model *m, const char *signature, bound *b, model_request *r, inlay_error *err) {
     const model_signature_entry *entry = find_entry(m, signature, err);
     if (!entry) return INLAY_NOT_FOUND;
     const inlay_signature *s = &entry->shown;
+    TRY(bound_init(b, s->n_inputs, s->n_outputs, err));
+    for (size_t i = 0; i < s->n_inputs; i++) b->feeds[i] = s->inputs[i].tensor;
+    for (size_t i = 0; i < s->n_outputs; i++) b->fetches[i] = s->outputs[i].tensor;
+    *r = (model_request){b->feeds, s->n_inputs, b->fetches, s->n_outputs, NULL, 0};
+    return INLAY_OK;
+}
+
+inlay_status model_describe(model *m, const char *signature, void (*fn)(void *user, const char *line), void *user,
+                            inlay_error *err) {
     bound b;
+    model_request r;
     kept_plan *k = NULL;
-    TRY(bound_init(&b, s->n_inputs, s->n_outputs, err));
-    for (size_t i = 0; i < s->n_inputs; i++) b.feeds[i] = s->inputs[i].tensor;
-    for (size_t i = 0; i < s->n_outputs; i++) b.fetches[i] = s->outputs[i].tensor;
-    model_request r = {b.feeds, s->n_inputs, b.fetches, s->n_outputs, NULL, 0};
+    TRY(request_all(m, signature, &b, &r, err));
     inlay_status status = model_plan(m, &r, &k, err);
     if (status == INLAY_OK) plan_describe(k->p, fn, user);
     kept_plan_release(k);
+    mem_free(b.feeds);
+    return status;
+}
+
+inlay_status model_program(model *m, const char *signature, program *out, inlay_error *err) {
+    bound b;
+    model_request r;
+    TRY(request_all(m, signature, &b, &r, err));
+    pthread_mutex_lock(&m->lock);
+    inlay_status status = model_make_program(m, &r, out, err);
+    pthread_mutex_unlock(&m->lock);
     mem_free(b.feeds);
     return status;
 }

@@ -87,6 +87,7 @@ bool model_variable(const model *m, size_t index, inlay_variable *out) {
                             .dims = e->dims.dims,
                             .shard = e->shard,
                             .offset = e->offset,
-                            .bytes = e->size};
+                            .bytes = e->size,
+                            .index_bytes = index_set_bytes(m->indexes, e->key)};
     return true;
 }

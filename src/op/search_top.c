@@ -8,14 +8,19 @@
 #include "op/families.h"
 #include "op/search_request.h"
 #include "op/top.h"
-#include "search/search.h"
+#include "search/index_set.h"
 
 #include <math.h>
+#include <pthread.h>
 
 typedef struct top_state {
     search_metric metric;
     bool transposed, has_side, has_offset;
     int64_t rank;
+    pthread_mutex_t lock;      /* around what follows */
+    tensor *side;              /* the last one, held; */
+    const void *rows;          /* with these rows */
+    const search_index *index; /* it has this index, or NULL */
 } top_state;
 
 static inlay_status top_prepare(op_node *node, op_setting *s, inlay_error *err) {
@@ -34,14 +39,21 @@ static inlay_status top_prepare(op_node *node, op_setting *s, inlay_error *err) 
     if (sides > 1 || offsets > 1 || (state->metric == SEARCH_LESS && !sides) ||
         (state->metric == SEARCH_APART && sides))
         return fail(err, INLAY_INVALID_ARGUMENT, "attributes that do not agree");
+    if (pthread_mutex_init(&state->lock, NULL) != 0) return fail_memory(err);
     node->state = state;
     return INLAY_OK;
+}
+
+static void top_dispose(op_node *node) {
+    top_state *state = node->state;
+    tensor_release(state->side);
+    pthread_mutex_destroy(&state->lock);
 }
 
 /* One run: queries [n, dim] against rows [count, dim]. */
 typedef struct top_call {
     op_call *c;
-    const top_state *state;
+    top_state *state;
     tensor *queries, *rows, *side, *offset; /* held; side and offset NULL when there is none */
     int64_t n, dim, count, k;
     tensor *values, *places; /* the outputs */
@@ -141,17 +153,40 @@ static inlay_status finite_queries(const top_call *t, tensor **out, inlay_error 
     return INLAY_OK;
 }
 
+/* The rows have an index as long as the variable holds what was loaded. Side numbers that an index was made with are
+ * told by their checksum, which is computed once for as long as they are kept. */
+static void find_index(const top_call *t, search_chunk *chunk) {
+    top_state *state = t->state;
+    const index_set *indexes = t->c->host->indexes;
+    if (!indexes) return;
+    if (!t->side) {
+        chunk->index = index_set_find_plain(indexes, chunk, t->dim, state->metric);
+        return;
+    }
+    pthread_mutex_lock(&state->lock);
+    if (state->side != t->side || state->rows != chunk->rows) {
+        tensor_release(state->side);
+        state->side = tensor_retain(t->side);
+        state->rows = chunk->rows;
+        state->index = index_set_find_plain(indexes, chunk, t->dim, state->metric);
+    }
+    chunk->index = state->index;
+    pthread_mutex_unlock(&state->lock);
+}
+
 static search_chunk chunk_of(const top_call *t) {
-    return (search_chunk){.rows = t->rows->data,
+    search_chunk chunk = {.rows = t->rows->data,
                           .side = t->side ? t->side->data : NULL,
                           .count = t->count,
                           .type = t->rows->type,
                           .transposed = t->state->transposed};
+    find_index(t, &chunk);
+    return chunk;
 }
 
-static inlay_status scan(const top_call *t, const float *queries, int64_t *rows, inlay_error *err) {
-    search_chunk chunk = chunk_of(t);
-    search_view view = {.chunks = &chunk, .n_chunks = 1, .dim = t->dim, .metric = t->state->metric};
+static inlay_status scan(const top_call *t, const search_chunk *chunk, const float *queries, int64_t *rows,
+                         inlay_error *err) {
+    search_view view = {.chunks = chunk, .n_chunks = 1, .dim = t->dim, .metric = t->state->metric};
     TRY(search_topk(&view, queries, t->n, t->k, tensor_f32(t->values), rows, err));
     for (int64_t i = 0; i < t->n * t->k; i++) {
         order_put_place(t->places, i, rows[i]);
@@ -163,11 +198,11 @@ static inlay_status scan(const top_call *t, const float *queries, int64_t *rows,
     return INLAY_OK;
 }
 
-static inlay_status by_scan(const top_call *t, inlay_error *err) {
+static inlay_status by_scan(const top_call *t, const search_chunk *chunk, inlay_error *err) {
     tensor *queries;
     TRY(finite_queries(t, &queries, err));
     int64_t *rows = mem_array((size_t)(t->n * t->k), sizeof *rows);
-    inlay_status status = rows ? scan(t, tensor_f32(queries), rows, err) : fail_memory(err);
+    inlay_status status = rows ? scan(t, chunk, tensor_f32(queries), rows, err) : fail_memory(err);
     mem_free(rows);
     tensor_release(queries);
     return status;
@@ -211,19 +246,20 @@ static inlay_status check(top_call *t, inlay_error *err) {
 
 static inlay_status answer(top_call *t, inlay_error *err) {
     TRY(check(t, err));
-    if (t->n > 0 && t->k > 0) TRY(by_scan(t, err));
+    search_chunk chunk = chunk_of(t);
+    if (t->n > 0 && t->k > 0) TRY(by_scan(t, &chunk, err));
     search_request *request = t->c->search;
     if (!request || search_request_limits(request->options)) return INLAY_OK;
-    search_chunk chunk = chunk_of(t);
     request->answered++;
     request->chunks = 1;
+    request->indexed = chunk.index != NULL;
     return search_request_keep(
         request, &(search_view){.chunks = &chunk, .n_chunks = 1, .dim = t->dim, .metric = t->state->metric}, t->places,
         t->c->budget, err);
 }
 
 static inlay_status top_run(op_call *c, inlay_error *err) {
-    const top_state *state = c->node->state;
+    top_state *state = c->node->state;
     top_call t = {.c = c, .state = state, .rows = c->in[1]};
     inlay_status status = tensor_aligned(c->in[0], c->budget, &t.queries, err);
     if (status == INLAY_OK && state->has_side) status = tensor_aligned(c->in[3], c->budget, &t.side, err);
@@ -237,6 +273,6 @@ static inlay_status top_run(op_call *c, inlay_error *err) {
 }
 
 const op_impl search_top_impls[] = {
-    {"_InlayTopK", .run = top_run, .prepare = top_prepare, .flags = OP_ANY_ALIGNMENT},
+    {"_InlayTopK", .run = top_run, .prepare = top_prepare, .dispose = top_dispose, .flags = OP_ANY_ALIGNMENT},
 };
 OP_FAMILY_END(search_top);

@@ -61,7 +61,8 @@ static void fill_head(const build *b, search_metric metric, dtype type, const se
     store_u64(head + INDEX_AT_ROWS, b->rows.count);
     store_u64(head + INDEX_AT_DIM, b->rows.dim);
     store_u32(head + INDEX_AT_DTYPE, type);
-    store_u32(head + INDEX_AT_FLAGS, (b->transposed ? INDEX_TRANSPOSED : 0) | (b->rows.side ? INDEX_SIDE : 0));
+    store_u32(head + INDEX_AT_FLAGS, (b->transposed ? INDEX_TRANSPOSED : 0) | (b->rows.side ? INDEX_SIDE : 0) |
+                                         (b->rows.side && tie->computed ? INDEX_COMPUTED : 0));
     store_u32(head + INDEX_AT_PLANES, 1);
     store_u32(head + INDEX_AT_KEY_SIZE, (uint32_t)tie->key.size);
     store_u64(head + INDEX_AT_ROWS_SIZE, tie->rows_size);

@@ -55,10 +55,11 @@ static inlay_status check_head(const search_index *x, inlay_error *err) {
     uint32_t planes = load_u32(head + INDEX_AT_PLANES);
     if (planes != 1)
         return fail_at(err, INLAY_UNIMPLEMENTED, x->name, INDEX_AT_PLANES, "index of %" PRIu32 " planes", planes);
-    if (load_u32(head + INDEX_AT_METRIC) > SEARCH_L2) return damaged(x, INDEX_AT_METRIC, err, "no such metric");
+    if (load_u32(head + INDEX_AT_METRIC) > SEARCH_LESS) return damaged(x, INDEX_AT_METRIC, err, "no such metric");
     uint32_t type = load_u32(head + INDEX_AT_DTYPE);
     if (type > INT32_MAX || !search_can((dtype)type)) return damaged(x, INDEX_AT_DTYPE, err, "no dtype of rows");
-    if (load_u32(head + INDEX_AT_FLAGS) > (INDEX_TRANSPOSED | INDEX_SIDE))
+    uint32_t flags = load_u32(head + INDEX_AT_FLAGS);
+    if (flags > (INDEX_TRANSPOSED | INDEX_SIDE | INDEX_COMPUTED) || ((flags & INDEX_COMPUTED) && !(flags & INDEX_SIDE)))
         return damaged(x, INDEX_AT_FLAGS, err, "unknown flags");
     return INLAY_OK;
 }
@@ -76,7 +77,8 @@ static void read_head(search_index *x) {
                                           .rows_crc = load_u32(head + INDEX_AT_ROWS_CRC),
                                           .side_crc = load_u32(head + INDEX_AT_SIDE_CRC),
                                           .rows_size = load_u64(head + INDEX_AT_ROWS_SIZE),
-                                          .side_size = load_u64(head + INDEX_AT_SIDE_SIZE)}};
+                                          .side_size = load_u64(head + INDEX_AT_SIDE_SIZE),
+                                          .computed = flags & INDEX_COMPUTED}};
 }
 
 static inlay_status open_index(search_index *x, inlay_error *err) {

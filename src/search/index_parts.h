@@ -31,7 +31,8 @@ enum {
     INDEX_AT_CRC = 124,
 
     INDEX_TRANSPOSED = 1, /* flags */
-    INDEX_SIDE = 2
+    INDEX_SIDE = 2,
+    INDEX_COMPUTED = 4 /* with INDEX_SIDE: by a graph */
 };
 #define INDEX_MAGIC "INLAYQIX"
 

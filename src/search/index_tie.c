@@ -24,7 +24,7 @@ bool index_is_of(const search_index_info *about, const bundle *b, const bundle_e
     if (!is_like(e, about->tie.rows_size, about->tie.rows_crc) || e->type != about->type ||
         !shape_equal(&e->dims, &wanted))
         return false;
-    if (!about->side) return true;
+    if (!about->side || about->tie.computed) return true;
     *side = find_side(about, b);
     return *side != NULL;
 }

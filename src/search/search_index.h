@@ -9,11 +9,13 @@
 
 struct progress;
 
-/* What an index was made from: an entry of a bundle for the rows, and one for the side numbers. */
+/* What an index was made from: an entry of a bundle for the rows, and one for the side numbers, unless these are what
+ * the model's graph computes. */
 typedef struct search_tie {
     bytes key;                   /* of the rows' entry */
-    uint32_t rows_crc, side_crc; /* CRC-32C of what is stored; 0 when there is no side */
+    uint32_t rows_crc, side_crc; /* CRC-32C of the numbers; 0 when there is no side */
     uint64_t rows_size, side_size;
+    bool computed; /* the side numbers are stored nowhere: whoever has some compares their checksum */
 } search_tie;
 
 typedef struct search_index_info {

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import numpy as np
+import plain_model
 import pytest
 from conftest import FULL, PROGRAM, needs, one_line, tree
 
@@ -189,3 +190,91 @@ def test_edits_of_rows(inlay, tmp_path, edit, kind):
     command, *rest = ROW_EDITS[edit]
     check_every_allocation([command, "model", *rest, "-o", "out"], tmp_path, check,
                            lambda: shutil.rmtree(target, ignore_errors=True))
+
+
+PLAIN = {"index": ("index", ()), "swap": ("swap", ("inlay_search/rows_0", "given.npy")), "rename": ("rename", ("inlay_search/rows_0", "items"))}
+
+
+@needs("index", "swap", "rename")
+@pytest.mark.parametrize("edit", PLAIN)
+def test_indexes_of_plain_searches(inlay, tmp_path, edit):
+    """Made, and made anew by edits: the whole model, or none."""
+    rows = np.random.default_rng(1).standard_normal((40, 8)).astype(np.float32)
+    model, target, wanted = plain_model.write(inlay, tmp_path / "model", rows, "cosine"), tmp_path / "out", []
+    np.save(tmp_path / "given.npy", rows + 1)
+    command, arguments = PLAIN[edit]
+    if edit != "index":
+        inlay.ok("index", model)
+
+    def check(done, number):
+        made = tree(target)
+        wanted[:] = wanted or [made]
+        assert made in ({}, wanted[0]) and bool(made) == (done.returncode == 0), number
+        assert sum("inlay.index" in name for name in wanted[0]) == 1
+
+    check_every_allocation([command, "model", *arguments, "-o", "out"], tmp_path, check,
+                           lambda: shutil.rmtree(target, ignore_errors=True))
+
+
+@needs("query", "index")
+def test_a_plain_search_by_index(inlay, tmp_path):
+    rows, seen = np.random.default_rng(1).standard_normal((40, 8)).astype(np.float32), []
+    model = plain_model.write(inlay, tmp_path / "model", rows, "l2")
+    np.save(tmp_path / "q.npy", rows[:2])
+    inlay.ok("index", model)
+
+    def check(done, number):
+        if done.returncode == 0:
+            seen.append(done.stdout)
+            assert done.stdout == seen[0], f"allocation {number} gave another answer"
+
+    check_every_allocation(["query", model, "--inputs", f"q={tmp_path / 'q.npy'}", "--k", "3", "--json"], tmp_path, check)
+
+
+@needs("repair")
+def test_the_record_of_repairs_is_never_lost(tmp_path, model):
+    """What earlier repairs wrote down stays, or nothing is done."""
+    data, target = next(model.glob("variables/variables.data-00001*")), tmp_path / "target"
+
+    def damage(folder, at):
+        path = folder / "variables" / data.name
+        changed = bytearray(path.read_bytes())
+        changed[at] ^= 64
+        path.unlink()
+        path.write_bytes(changed)
+
+    damage(model, 140)
+    subprocess.run([os.path.abspath(PROGRAM), "repair", model, "--yes"], check=True, capture_output=True)
+
+    def prepare():
+        for folder in (target, *tmp_path.glob(".target.inlay-*")):  # the old one, when what removes it lacks memory
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(model, target)
+        damage(target, 150)
+
+    def check(done, number):
+        record = json.loads((target / "assets.extra/inlay_repair.json").read_text())
+        assert len(record) == (2 if done.returncode == 0 else 1), number
+
+    check_every_allocation(["repair", target, "--yes"], tmp_path, check, prepare)
+
+
+@needs("swap")
+def test_strings_given_as_json(tmp_path):
+    """Strings that are long for the reader, and one that is not text."""
+    target, seen = tmp_path / "bundle", []
+    (tmp_path / "given.json").write_text(json.dumps(["x" * 17, {"b64": "/////w=="}, *(f"label {i}" * i for i in range(5))]))
+
+    def prepare():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(DATA / "bundles/sharded", target)
+
+    def check(done, number):
+        made = tree(target)
+        if done.returncode == 0:
+            seen.append(made)
+            assert made == seen[0], number
+        else:
+            assert made == tree(DATA / "bundles/sharded"), number
+
+    check_every_allocation(["swap", target / "bundle", "words", "given.json"], tmp_path, check, prepare)

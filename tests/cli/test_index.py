@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import numpy as np
+import plain_model
 import pytest
 
 from conftest import needs, one_line
@@ -168,3 +169,101 @@ def test_an_index_is_locked_in_memory(inlay, given, tmp_path):
     refused = locking(largest // 2)
     assert refused.returncode == 1 and one_line(refused.stderr), refused.stderr
     assert FOLDER in refused.stderr and "RLIMIT_MEMLOCK" in refused.stderr and str(largest // 2) in refused.stderr
+
+
+PLAIN_KEY = "inlay_search/rows_0"
+
+
+@pytest.fixture
+def plain(inlay, tmp_path):
+    """A model whose search is written plainly, by cosine."""
+    rows = np.random.default_rng(12).standard_normal((3000, DIM)).astype(np.float32)
+    np.save(tmp_path / "q.npy", rows[:5] + np.float32(0.1))
+    return plain_model.write(inlay, tmp_path / "plain", rows, "cosine")
+
+
+def ask_plain(inlay, model):
+    """The answer as JSON, and how many chunks have an index."""
+    done = inlay("query", model, "--inputs", f"q={model.parent / 'q.npy'}", "--k", 20, "--json", "--verbose")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, {"1 of 1 chunks of rows have an index\n": 1, "there is no index: all rows are read\n": 0}[done.stderr]
+
+
+@pytest.mark.parametrize("scores, name", [("dot", "dot"), ("cosine", "times-"), ("l2", "less-")])
+def test_plain_searches_have_indexes(inlay, scores, name, tmp_path):
+    rows = np.random.default_rng(13).standard_normal((180000, DIM)).astype(np.float32)  # the index is used
+    model = plain_model.write(inlay, tmp_path / "model", rows, scores)
+    np.save(tmp_path / "q.npy", rows[5:9] + np.float32(0.1))
+    before = ask_plain(inlay, model)
+    assert before[1] == 0
+    assert "180000 rows are to be indexed" in inlay.ok("index", model)
+    made, = indexes(model)
+    assert made.startswith(f"inlay_search%2Frows_0~{name}")
+    assert ask_plain(inlay, model) == (before[0], 1)
+    assert "sound" in inlay.ok("verify", model)
+    stored, = json.loads(inlay.ok("show", model, "--json"))["variables"]
+    assert stored["index_bytes"] == (model / FOLDER / made).stat().st_size
+    assert f"with an index of {stored['index_bytes']} bytes" in inlay.ok("show", model)
+
+
+def test_plain_indexes_that_are_right_are_kept(inlay, plain):
+    inlay.ok("index", plain)
+    before = indexes(plain)
+    inlay.ok("index", plain)
+    inlay.ok("index", plain, "--name", "search")
+    assert indexes(plain) == before
+    inlay.ok("index", plain, "--remove")
+    assert indexes(plain) == {}
+    inlay.ok("index", plain, "--dry-run")
+    assert indexes(plain) == {}
+    inlay.fails("index", plain, "--name", "articles", saying="has no collection and no signature articles")
+
+
+@pytest.mark.parametrize("edit", [("swap", PLAIN_KEY, "other.npy"), ("rename", PLAIN_KEY, "items"),
+                                  ("cast", PLAIN_KEY, "--to", "float16")])
+def test_edits_keep_plain_indexes_right(inlay, plain, edit):
+    inlay.ok("index", plain)
+    before = indexes(plain)
+    np.save(plain.parent / "other.npy", np.random.default_rng(1).standard_normal((3000, DIM)).astype(np.float32))
+    said = inlay.ok(edit[0], plain, *edit[1:], cwd=plain.parent)
+    assert "indexes: 1 of rows that are no more removed, 1 made" in said
+    assert len(indexes(plain)) == 1 and indexes(plain) != before
+    answer, indexed = ask_plain(inlay, plain)
+    assert indexed == 1
+    assert ask_plain(inlay, unindexed(inlay, plain, plain.parent / "without")) == (answer, 0)
+    assert "sound" in inlay.ok("verify", plain)
+
+
+def test_what_leaves_the_rows_leaves_their_plain_index(inlay, plain):
+    inlay.ok("index", plain)
+    before = indexes(plain)
+    inlay.ok("convert", "--compact", plain)
+    assert indexes(plain).keys() == before.keys() and ask_plain(inlay, plain)[1] == 1
+    inlay.ok("convert", plain, "--binary", "-o", plain.parent / "binary")
+    assert indexes(plain.parent / "binary").keys() == before.keys() and ask_plain(inlay, plain.parent / "binary")[1] == 1
+    inlay.ok("swap", plain, PLAIN_KEY, plain.parent / "plain.npy", "-o", plain.parent / "same")  # the same numbers
+    assert indexes(plain.parent / "same").keys() == before.keys() and ask_plain(inlay, plain.parent / "same")[1] == 1
+
+
+def test_a_plain_index_of_other_rows_is_not_used(inlay, plain):
+    """As after a change by a program that knows no indexes."""
+    inlay.ok("index", plain)
+    np.save(plain.parent / "other.npy", np.ones((3000, DIM), np.float32))
+    inlay.ok("swap", plain, PLAIN_KEY, plain.parent / "other.npy", "-o", plain.parent / "other")
+    shutil.rmtree(plain.parent / "other" / FOLDER)
+    shutil.copytree(plain / FOLDER, plain.parent / "other" / FOLDER)
+    done = inlay("query", plain.parent / "other", "--inputs", f"q={plain.parent / 'q.npy'}", "--json", "--k", 3)
+    assert done.returncode == 0 and "made from other rows and are not used" in done.stderr
+    assert "made from other rows" in inlay.ok("verify", plain.parent / "other")
+    inlay.ok("index", plain.parent / "other")
+    assert ask_plain(inlay, plain.parent / "other")[1] == 1
+
+
+def test_plain_searches_that_can_have_no_index_are_named(inlay, tmp_path):
+    rows = np.eye(DIM, dtype=np.float32)
+    for scores, saying in (("apart", "signature search: it sums squared differences"),
+                           ("rounded", "no signature ranks the rows of a stored variable")):
+        model = plain_model.write(inlay, tmp_path / scores, rows, scores)
+        inlay.fails("index", model, saying=saying)
+        inlay.fails("index", model, "--name", "search", saying=saying)
+        assert indexes(model) == {}

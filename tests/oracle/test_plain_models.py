@@ -209,10 +209,16 @@ def test_vectors_are_the_rows_that_tensorflow_gathers(tmp_path, name, index_type
 
 
 def test_a_search_without_an_index_says_so(tmp_path):
-    """An index is of rows that inlay fuse placed; whoever asks for another is told before anything is made."""
-    for name, scores, saying in (("taken", TAKEN["cosine"], "there is no index: all rows are read\n"),
-                                 ("left", lambda m, q: tf.round(TAKEN["product"](m, q)),
-                                  "Inlay does not recognise the search: its graph computes all scores\n")):
+    """Whoever asks for an index that cannot be is told why before anything is made."""
+    for name, scores, saying, refusal in (
+            ("taken", lambda m, q: tf.matmul(q, tf.constant(ROWS), transpose_b=True), "there is no index: all rows are read\n",
+             "signature search: its rows are a constant of the graph, and not those of a stored variable"),
+            ("apart", TAKEN["l2"], "there is no index: all rows are read\n",
+             "signature search: it sums squared differences, for which there is no index; the same from products "
+             "(2 q.x - |x|^2 - |q|^2) can have one"),
+            ("left", lambda m, q: tf.round(TAKEN["product"](m, q)),
+             "Inlay does not recognise the search: its graph computes all scores\n",
+             "inlay fuse made none, and no signature ranks the rows of a stored variable")):
         path = tmp_path / name
         save(Named(scores), path)
         np.save(tmp_path / "q.npy", ROWS[:2])
@@ -222,8 +228,7 @@ def test_a_search_without_an_index_says_so(tmp_path):
         before = sorted(path.rglob("*"))
         done = subprocess.run([PROGRAM, "index", path], capture_output=True, text=True, check=False)
         assert done.returncode == 1 and done.stdout == "" and sorted(path.rglob("*")) == before
-        assert done.stderr == (f"inlay: {path}: holds no search whose rows could be indexed: "
-                               "only those that inlay fuse made have such rows\n")
+        assert done.stderr == f"inlay: {path}: holds no search whose rows could be indexed: {refusal}\n"
 
 
 def test_vectors_of_one_query(tmp_path):

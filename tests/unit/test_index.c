@@ -98,9 +98,10 @@ static uint8_t *block(void **held, size_t size) {
 }
 
 static float side_of(const plan *p, double squares) {
-    if (below(100) < p->dead) return below(2) && p->metric == SEARCH_L2 ? INFINITY : NAN;
+    if (below(100) < p->dead) return below(2) && p->metric >= SEARCH_L2 ? INFINITY : NAN;
     if (below(100) < p->odd_sides) return (float[]){0, -0.0f, -1, 1e38f, -1e38f, 1e-40f, INFINITY, -INFINITY}[below(8)];
     if (p->metric == SEARCH_L2) return (float)squares;
+    if (p->metric == SEARCH_LESS) return (float)(below(2) ? squares : gaussian());
     return (float)(squares > 0 ? 1 / sqrt(squares) : 0);
 }
 
@@ -187,7 +188,7 @@ static void check_plan(const plan *p, int64_t n, int64_t k) {
 static const dtype row_types[] = {INLAY_FLOAT32, INLAY_FLOAT64, INLAY_FLOAT16, INLAY_BFLOAT16, INLAY_INT8};
 
 static plan random_plan(int rows) {
-    plan p = {.metric = (search_metric)below(3),
+    plan p = {.metric = (search_metric)below(4),
               .dim = below(4) ? 1 + below(40) : 1 + below(300),
               .n_chunks = (size_t)(1 + below(MAX_CHUNKS)),
               .fill = (fill)below(FILLS),
@@ -218,7 +219,7 @@ static void answers_are_those_without_an_index(void **state) {
 static void many_rows_of_every_sort_are_answered_alike(void **state) {
     (void)state;
     seed = 0x13198a2e03707344;
-    for (int metric = 0; metric < 3; metric++)
+    for (int metric = 0; metric < 4; metric++)
         for (int fill = 0; fill < FILLS; fill++) {
             plan p = {.metric = (search_metric)metric,
                       .dim = 19,
@@ -258,7 +259,7 @@ static void wide_rows_are_answered_alike(void **state) {
     (void)state;
     seed = 0xa4093822299f31d0;
     for (int type = 0; type < 5; type++) {
-        plan p = {.metric = (search_metric)(type % 3),
+        plan p = {.metric = (search_metric)(type % 4),
                   .dim = 8191 + type,
                   .n_chunks = 1,
                   .counts = {300},

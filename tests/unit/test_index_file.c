@@ -18,11 +18,11 @@ enum { HEAD_BYTES = 128, DIM = 5, ROWS = 4100, SEGMENT_ROWS = 2048 };
 
 static float rows[ROWS * DIM], sides[ROWS];
 static const search_chunk chunk = {.rows = rows, .side = sides, .count = ROWS, .type = INLAY_FLOAT32};
-static const search_tie tie = {.key = {(const uint8_t *)"rows/0", 6},
-                               .rows_crc = 0x01020304,
-                               .side_crc = 0x05060708,
-                               .rows_size = sizeof rows,
-                               .side_size = sizeof sides};
+static search_tie tie = {.key = {(const uint8_t *)"rows/0", 6},
+                         .rows_crc = 0x01020304,
+                         .side_crc = 0x05060708,
+                         .rows_size = sizeof rows,
+                         .side_size = sizeof sides};
 
 static int make_rows(void **state) {
     uint32_t seed = 1;
@@ -86,6 +86,23 @@ static void an_index_says_what_it_was_made_from(void **state) {
     assert_int_equal(about->tie.side_crc, tie.side_crc);
     assert_int_equal(about->tie.rows_size, tie.rows_size);
     assert_int_equal(about->tie.side_size, tie.side_size);
+    assert_false(about->tie.computed);
+    search_index_close(x);
+    free(file);
+}
+
+static void an_index_says_that_side_numbers_were_computed(void **state) {
+    size_t size;
+    tie.computed = true;
+    uint8_t *file = built(state, &chunk, SEARCH_LESS, &size);
+    tie.computed = false;
+    search_index *x;
+    inlay_error err;
+    assert_ok(search_index_open(bytes_make(file, size), "x", &x, &err), &err);
+    const search_index_info *about = search_index_about(x);
+    assert_int_equal(about->metric, SEARCH_LESS);
+    assert_true(about->side && about->tie.computed);
+    assert_int_equal(about->tie.side_crc, tie.side_crc);
     search_index_close(x);
     free(file);
 }
@@ -118,7 +135,8 @@ static void the_same_rows_give_the_same_bytes(void **state) {
     } cases[] = {{SEARCH_COSINE, 1, 0x757e4518},
                  {SEARCH_COSINE, 5, 0x757e4518},
                  {SEARCH_DOT, 2, 0x757e4518},
-                 {SEARCH_L2, 3, 0x7a94d8aa}};
+                 {SEARCH_L2, 3, 0x7a94d8aa},
+                 {SEARCH_LESS, 2, 0x7a94d8aa}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         size_t size;
         pool_set_threads(cases[c].threads);
@@ -163,7 +181,7 @@ static void malformed_heads_are_refused(void **state) {
     } cases[] = {{"magic", 0, 1, 'X', true, INLAY_DATA_LOSS, "not an index"},
                  {"version without centres", 8, 4, 1, true, INLAY_UNIMPLEMENTED, "version 1"},
                  {"version to come", 8, 4, 3, true, INLAY_UNIMPLEMENTED, "version 3"},
-                 {"metric", 12, 4, 3, true, INLAY_DATA_LOSS, "metric"},
+                 {"metric", 12, 4, SEARCH_APART, true, INLAY_DATA_LOSS, "metric"},
                  {"fewer rows", 16, 8, ROWS - 32, true, INLAY_DATA_LOSS, "bytes, the file"},
                  {"rows", 16, 8, UINT64_MAX, true, INLAY_DATA_LOSS, "more rows"},
                  {"rows that overflow", 16, 8, INT64_MAX, true, INLAY_DATA_LOSS, "more rows"},
@@ -171,7 +189,8 @@ static void malformed_heads_are_refused(void **state) {
                  {"dim beyond all", 24, 8, 1 << 20, true, INLAY_DATA_LOSS, "more rows or dimensions"},
                  {"dtype", 32, 4, INLAY_STRING, true, INLAY_DATA_LOSS, "dtype"},
                  {"no dtype", 32, 4, UINT32_MAX, true, INLAY_DATA_LOSS, "dtype"},
-                 {"flags", 36, 4, 4, true, INLAY_DATA_LOSS, "flags"},
+                 {"flags", 36, 4, 8, true, INLAY_DATA_LOSS, "flags"},
+                 {"computed side numbers without any", 36, 4, 4, true, INLAY_DATA_LOSS, "flags"},
                  {"planes", 40, 4, 2, true, INLAY_UNIMPLEMENTED, "2 planes"},
                  {"key", 44, 4, 1 << 30, false, INLAY_DATA_LOSS, "key"},
                  {"side's sum", 68, 4, 9, false, INLAY_DATA_LOSS, "checksum"},
@@ -208,7 +227,7 @@ static void hostile_blocks_give_rows_of_the_view(void **state) {
     uint64_t seed = 7;
     for (int round = 0; round < 60; round++) {
         size_t size;
-        search_metric metric = (search_metric)(round % 3);
+        search_metric metric = (search_metric)(round % 4);
         uint8_t *file = built(state, &chunk, metric, &size);
         for (size_t at = HEAD_BYTES + 64; at + 4 <= size; at += 4) {
             seed = seed * 6364136223846793005 + 1442695040888963407;
@@ -281,6 +300,7 @@ static void an_index_of_no_rows_can_be_made(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_index_says_what_it_was_made_from),
+        cmocka_unit_test(an_index_says_that_side_numbers_were_computed),
         cmocka_unit_test(an_index_fits_only_rows_of_its_shape),
         cmocka_unit_test(the_same_rows_give_the_same_bytes),
         cmocka_unit_test(damage_is_found_and_named),

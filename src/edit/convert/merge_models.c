@@ -462,7 +462,7 @@ inlay_status merge_models(const inlay_merge_options *options, inlay_merge_report
     TRY_TO(done, change_begin(options->sources[0], &how, &needs, &m.change, err));
     status = place_files(&m, err);
     if (status == INLAY_OK) status = merge_all(&m, err);
-    if (status == INLAY_OK && index_is_there(m.change.path)) m.change.finish = index_missing;
+    if (status == INLAY_OK) m.change.reindex = index_is_there(m.change.path);
     if (status == INLAY_OK) status = change_commit(&m.change, err);
     change_abandon(&m.change);
     if (status == INLAY_OK) fill_report(&m);

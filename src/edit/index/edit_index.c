@@ -22,10 +22,11 @@ static inlay_status remove_indexes(change *c, inlay_error *err) {
 }
 
 static inlay_status make_indexes(change *c, indexing *i, inlay_error *err) {
-    uint64_t rows;
-    TRY(index_count_rows(c->path, i->name, &rows, err));
-    change_note(c, "%" PRIu64 " row%s to be indexed", rows, rows == 1 ? " is" : "s are");
-    progress_start(&i->progress, c->options->progress, c->options->progress_user, "indexing rows", rows);
+    index_count count;
+    TRY(index_count_rows(c->path, i->name, &count, err));
+    change_note(c, "%" PRIu64 " row%s to be indexed", count.rows, count.rows == 1 ? " is" : "s are");
+    if (count.refused[0]) change_note(c, "no index for %s", count.refused);
+    progress_start(&i->progress, c->options->progress, c->options->progress_user, "indexing rows", count.rows);
     if (c->options->dry_run) return INLAY_OK;
     c->finish = finish;
     c->finish_user = i;

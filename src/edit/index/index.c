@@ -1,91 +1,16 @@
 #include "edit/index/index.h"
 
 #include "base/alloc.h"
+#include "edit/index/index_file.h"
 #include "edit/rows/collection.h"
 #include "format/index_files.h"
-#include "search/index_tie.h"
 
-/* ---- files that are there */
+/* ---- rows that inlay fuse placed */
 
-/* Whether the file PATH is an index of what B stores, and whether it was made with side numbers. */
-typedef struct verdict {
-    bool right, sided;
-} verdict;
-
-/* A file that cannot be read is not right; that memory is out says nothing. */
-static inlay_status judge(const char *path, const bundle *b, verdict *out, inlay_error *err) {
-    file_map *map = NULL;
-    search_index *index = NULL;
-    const bundle_entry *rows, *side;
-    inlay_error what;
-    *out = (verdict){0};
-    inlay_status status = file_map_open(path, false, &map, &what);
-    if (status == INLAY_OK) status = search_index_open(file_map_bytes(map), map->path, &index, &what);
-    if (status == INLAY_OK) out->right = index_is_of(search_index_about(index), b, &rows, &side);
-    if (status == INLAY_OK) out->sided = side != NULL;
-    search_index_close(index);
-    file_map_release(map);
-    return status == INLAY_RESOURCE_EXHAUSTED ? fail_memory(err) : INLAY_OK;
-}
-
-bool index_is_there(const char *folder) {
-    char *path = path_join(folder, INDEX_FOLDER);
-    bool there = path && file_exists(path);
-    mem_free(path);
-    return there;
-}
-
-static inlay_status drop_from(const char *folder, const bundle *b, inlay_error *err) {
-    file_names names;
-    TRY(file_list(folder, &names, err));
-    size_t left = names.count;
-    inlay_status status = INLAY_OK;
-    for (size_t i = 0; i < names.count && status == INLAY_OK; i++) {
-        char *path = path_join(folder, names.names[i]);
-        verdict found;
-        status = path ? judge(path, b, &found, err) : fail_memory(err);
-        if (status == INLAY_OK && !found.right) {
-            status = file_remove(path, err);
-            left--;
-        }
-        mem_free(path);
-    }
-    if (status == INLAY_OK && left == 0) status = file_remove_tree(folder, err);
-    file_names_free(&names);
-    return status;
-}
-
-inlay_status index_drop_stale(const char *folder, inlay_error *err) {
-    if (!index_is_there(folder)) return INLAY_OK;
-    char *indexes = path_join(folder, INDEX_FOLDER), *prefix = path_join(folder, "variables/variables");
-    bundle *b = NULL;
-    inlay_status status = indexes && prefix ? bundle_open(prefix, false, &b, err) : fail_memory(err);
-    if (status == INLAY_OK) status = drop_from(indexes, b, err);
-    bundle_close(b);
-    mem_free(prefix);
-    mem_free(indexes);
-    return status;
-}
-
-/* ---- making them */
-
-static inlay_status make_folders(const char *model, inlay_error *err) {
-    static const char *const folders[] = {"assets.extra", INDEX_FOLDER};
-    for (size_t i = 0; i < 2; i++) {
-        char *path = path_join(model, folders[i]);
-        inlay_status status = path ? INLAY_OK : fail_memory(err);
-        if (path && !file_exists(path)) status = file_make_folder(path, err);
-        mem_free(path);
-        TRY(status);
-    }
-    return INLAY_OK;
-}
-
-static inlay_status write_index(const collection *c, size_t chunk, const char *path, progress *progress,
-                                inlay_index_report *report, inlay_error *err) {
+static inlay_status write_chunk(const collection *c, size_t chunk, const char *folder, const char *path,
+                                progress *progress, inlay_index_report *report, inlay_error *err) {
     const collection_chunk *k = &c->chunks[chunk];
     tensor *rows = NULL, *side = NULL;
-    file_writer *out = NULL;
     search_tie tie = {.key = k->stored->key, .rows_crc = k->stored->crc, .rows_size = k->stored->size};
     inlay_status status;
     TRY_TO(done, bundle_read(c->bundle, k->stored, &rows, err));
@@ -99,15 +24,8 @@ static inlay_status write_index(const collection *c, size_t chunk, const char *p
                            .count = k->count,
                            .type = c->type,
                            .transposed = k->transposed};
-    TRY_TO(done, file_create(path, FILE_DIRECT, &out, err));
-    TRY_TO(done, search_index_build(&source, c->dim, c->metric, &tie, out, progress, err));
-    report->bytes += file_position(out);
-    report->rows += k->count;
-    report->made++;
-    status = file_commit(out, err);
-    out = NULL;
+    status = index_write(folder, path, &(index_source_rows){&source, c->dim, c->metric, tie}, progress, report, err);
 done:
-    file_abandon(out);
     tensor_release(rows);
     tensor_release(side);
     return status;
@@ -122,13 +40,13 @@ static inlay_status make_chunk(const collection *c, size_t chunk, const char *fo
     TRY(status);
     if (!path) return fail_memory(err);
     bool there = file_exists(path);
-    verdict found = {0};
-    if (there) status = judge(path, c->bundle, &found, err);
+    index_verdict found = {0};
+    if (there) status = index_judge(path, c->bundle, &found, err);
     if (status == INLAY_OK && found.right && found.sided == (c->chunks[chunk].factor != NULL)) {
         report->kept++;
     } else {
         if (status == INLAY_OK && there) status = file_remove(path, err);
-        if (status == INLAY_OK) status = write_index(c, chunk, path, progress, report, err);
+        if (status == INLAY_OK) status = write_chunk(c, chunk, folder, path, progress, report, err);
     }
     mem_free(path);
     return status;
@@ -150,57 +68,119 @@ done:
     return status;
 }
 
-/* The names of all searches of the model in FOLDER, in the arena. */
-static inlay_status list_names(const char *folder, arena *a, const char ***names, size_t *n, inlay_error *err) {
+/* ---- all searches */
+
+/* What NAME asks for: collections, or the plain searches of a signature, or, when it is NULL, both. */
+typedef struct index_wish {
+    const char **names; /* in the arena */
+    size_t n;
+    bool plain;
+} index_wish;
+
+static bool has_signature(const saved_metagraph *graph, const char *name) {
+    for (size_t i = 0; i < graph->signature_count; i++)
+        if (strcmp(graph->signatures[i].key, name) == 0) return true;
+    return false;
+}
+
+static inlay_status find_name(const saved_model *model, const saved_metagraph *graph, const char *name, index_wish *out,
+                              inlay_error *err) {
+    for (size_t i = 0; i < out->n; i++)
+        if (strcmp(out->names[i], name) == 0) {
+            out->names[0] = out->names[i];
+            out->n = 1;
+            return INLAY_OK;
+        }
+    out->n = 0;
+    out->plain = has_signature(graph, name);
+    return out->plain ? INLAY_OK
+                      : fail_at(err, INLAY_NOT_FOUND, model->path, -1, "has no collection and no signature %s", name);
+}
+
+static inlay_status find_wish(const char *folder, const char *name, arena *a, index_wish *out, inlay_error *err) {
     saved_model *model;
     const saved_metagraph *graph;
+    *out = (index_wish){.plain = true};
     TRY(saved_model_open(folder, false, &model, err));
     inlay_status status = saved_model_pick(model, NULL, &graph, err);
-    if (status == INLAY_OK) status = collection_names(model, graph, a, names, n, err);
-    for (size_t i = 0; status == INLAY_OK && i < *n; i++)
-        if (!((*names)[i] = arena_strdup(a, (*names)[i]))) status = fail_memory(err);
+    if (status == INLAY_OK) status = collection_names(model, graph, a, &out->names, &out->n, err);
+    for (size_t i = 0; status == INLAY_OK && i < out->n; i++)
+        if (!(out->names[i] = arena_strdup(a, out->names[i]))) status = fail_memory(err);
+    if (status == INLAY_OK && name) {
+        out->plain = false;
+        status = find_name(model, graph, name, out, err);
+    }
     saved_model_close(model);
     return status;
 }
 
+/* A model whose collections are found need not run here. */
+static inlay_status forgive(inlay_status status, const inlay_error *what, bool fatal, inlay_error *err) {
+    if (status == INLAY_OK) return INLAY_OK;
+    if (fatal || status == INLAY_RESOURCE_EXHAUSTED || status == INLAY_CANCELLED) {
+        if (err) *err = *what;
+        return status;
+    }
+    log_note(INLAY_LOG_WARNING, "searches that inlay fuse did not make have no index: %s", what->message);
+    return INLAY_OK;
+}
+
 inlay_status index_make(const char *folder, const char *name, progress *progress, inlay_index_report *report,
                         inlay_error *err) {
-    TRY(make_folders(folder, err));
-    if (name) return make_collection(folder, name, progress, report, err);
-    const char **names;
-    size_t n;
+    index_wish wish;
+    inlay_error what;
     arena a;
     arena_init(&a, 0);
-    inlay_status status = list_names(folder, &a, &names, &n, err);
-    for (size_t i = 0; status == INLAY_OK && i < n; i++)
-        status = make_collection(folder, names[i], progress, report, err);
+    inlay_status status = find_wish(folder, name, &a, &wish, err);
+    for (size_t i = 0; status == INLAY_OK && i < wish.n; i++)
+        status = make_collection(folder, wish.names[i], progress, report, err);
+    if (status == INLAY_OK && wish.plain)
+        status = forgive(plain_index_make(folder, name, progress, report, &what), &what, wish.n == 0, err);
     arena_free(&a);
     return status;
 }
 
-inlay_status index_missing(void *unused, const char *folder, inlay_error *err) {
-    (void)unused;
+inlay_status index_missing(const char *folder, bool plain, inlay_index_report *report, inlay_error *err) {
+    index_wish wish;
+    inlay_error what;
     progress nobody = {0};
-    inlay_index_report ignored = {0};
-    return index_make(folder, NULL, &nobody, &ignored, err);
-}
-
-inlay_status index_count_rows(const char *folder, const char *name, uint64_t *rows, inlay_error *err) {
-    *rows = 0;
-    const char **names = &name;
-    size_t n = 1;
     arena a;
     arena_init(&a, 0);
-    inlay_status status = name ? INLAY_OK : list_names(folder, &a, &names, &n, err);
-    if (status == INLAY_OK && n == 0)
-        status = fail_at(err, INLAY_NOT_FOUND, folder, -1,
-                         "holds no search whose rows could be indexed: only those that inlay fuse made have such rows");
-    for (size_t i = 0; status == INLAY_OK && i < n; i++) {
-        collection c = {0};
-        status = collection_open(folder, names[i], &a, &c, err);
-        *rows += status == INLAY_OK ? (uint64_t)c.rows : 0;
-        collection_close(&c);
-    }
+    inlay_status status = find_wish(folder, NULL, &a, &wish, err);
+    for (size_t i = 0; status == INLAY_OK && i < wish.n; i++)
+        status = make_collection(folder, wish.names[i], &nobody, report, err);
+    if (status == INLAY_OK && plain)
+        status = forgive(plain_index_make(folder, NULL, &nobody, report, &what), &what, false, err);
+    arena_free(&a);
+    return status;
+}
+
+static inlay_status count_collection(const char *folder, const char *name, arena *a, uint64_t *rows, inlay_error *err) {
+    collection c = {0};
+    inlay_status status = collection_open(folder, name, a, &c, err);
+    *rows += status == INLAY_OK ? (uint64_t)c.rows : 0;
+    collection_close(&c);
+    return status;
+}
+
+static inlay_status fail_none(const char *folder, const index_count *count, inlay_error *err) {
+    return fail_at(err, INLAY_NOT_FOUND, folder, -1, "holds no search whose rows could be indexed: %s",
+                   count->refused[0] ? count->refused
+                                     : "inlay fuse made none, and no signature ranks the rows of a stored variable");
+}
+
+inlay_status index_count_rows(const char *folder, const char *name, index_count *out, inlay_error *err) {
+    index_wish wish;
+    inlay_error what;
+    *out = (index_count){0};
+    arena a;
+    arena_init(&a, 0);
+    inlay_status status = find_wish(folder, name, &a, &wish, err);
+    for (size_t i = 0; status == INLAY_OK && i < wish.n; i++)
+        status = count_collection(folder, wish.names[i], &a, &out->rows, err);
+    if (status == INLAY_OK && wish.plain)
+        status = forgive(plain_index_count(folder, name, out, &what), &what, wish.n == 0, err);
+    if (status == INLAY_OK && wish.n == 0 && out->rows == 0) status = fail_none(folder, out, err);
     arena_free(&a);
     return status;
 }

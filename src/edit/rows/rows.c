@@ -82,7 +82,7 @@ inlay_status edit_rows(const char *model, const inlay_rows_options *options, con
     inlay_status status = open_all(&e, model, how, err);
     if (status == INLAY_OK) status = run(&e, &o, err);
     if (status == INLAY_OK) {
-        if (index_is_there(c.path)) c.finish = index_missing;
+        c.reindex = index_is_there(c.path);
         status = change_commit(&c, err);
     }
     change_abandon(&c);

@@ -5,6 +5,7 @@
 #include "edit/manifest.h"
 #include "edit/verify/repair_index.h"
 #include "format/fingerprint.h"
+#include "format/json_tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,16 +28,20 @@ typedef struct repairing {
 
 /* ---- the record: an array, to which each repair appends */
 
-static json_t *old_record(const char *path) {
+/* What is no such array counts as empty. */
+static inlay_status old_record(const char *path, json_t **out, inlay_error *err) {
     file_map *map;
-    json_t *root = NULL;
-    if (file_map_open(path, true, &map, NULL) == INLAY_OK) {
-        root = json_loadb((const char *)map->data, (size_t)map->size, 0, NULL);
+    *out = NULL;
+    inlay_status status = file_map_open(path, true, &map, NULL);
+    if (status == INLAY_RESOURCE_EXHAUSTED) return fail_memory(err);
+    if (status == INLAY_OK) {
+        status = json_tree_read(file_map_bytes(map), 0, out, NULL, err);
         file_map_release(map);
+        TRY(status);
     }
-    if (json_is_array(root)) return root;
-    json_decref(root);
-    return json_array();
+    if (json_is_array(*out)) return INLAY_OK;
+    json_decref(*out);
+    return (*out = json_array()) ? INLAY_OK : fail_memory(err);
 }
 
 static json_t *finding_json(const finding *f) {
@@ -63,11 +68,13 @@ static inlay_status make_record(repairing *r, const char *old_path, inlay_error 
     gmtime_r(&now, &utc);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
     const file_map *index = r->j.survey->index;
-    json_t *all = old_record(old_path), *list = json_array();
+    json_t *all;
+    TRY(old_record(old_path, &all, err));
+    json_t *list = json_array();
     json_t *entry = json_pack("{sssssIsI}", "time", when, "generator", "inlay " INLAY_VERSION, "index_before",
                               (json_int_t)crc32c(0, index->data, (size_t)index->size), "index_after",
                               (json_int_t)crc32c(0, r->index.data, r->index.size));
-    bool ok = all && list && entry;
+    bool ok = list && entry;
     for (size_t i = 0; i < r->j.found.count && ok; i++) {
         const finding *f = r->j.found.list[i];
         if (f->shown.repairable) ok = json_array_append_new(list, finding_json(f)) == 0;
