@@ -2,20 +2,7 @@
  *
  * A call's control inputs hold back the whole body (through a NoOp "CALL/entry"); who waits for the call waits for the
  * body's effects (through a NoOp "CALL/exit"), which run whether or not an output is used. */
-#include "graph/inline.h"
-
-/* The functions that a node lies in, innermost first. */
-typedef struct call_chain {
-    const struct call_chain *outer;
-    bytes function;
-} call_chain;
-
-typedef struct inliner {
-    program *p;
-    const call_chain **chains; /* by node index; grows with the graph */
-    size_t n_chains;
-    map exits; /* name of a call -> its exit node */
-} inliner;
+#include "graph/inline_parts.h"
 
 static const call_chain *chain_of(const inliner *in, const graph_node *n) {
     return n->index < in->n_chains ? in->chains[n->index] : NULL;
@@ -34,25 +21,13 @@ static inlay_status set_chain(inliner *in, const graph_node *n, const call_chain
     return INLAY_OK;
 }
 
-/* The function that N calls; body.data NULL when it is no call. */
-static inlay_status called(const inliner *in, const graph_node *n, bytes *name, bytes *body, attrs *given,
-                           arena *memory, inlay_error *err) {
-    const graph_library *l = in->p->g.library;
-    attrs a = graph_attrs(n);
-    *body = (bytes){0};
-    *given = a;
-    if (!n->def) { /* old style: the function's name is the op */
-        *name = bytes_of(n->op);
-        if (!graph_library_find(l, *name, body)) *body = (bytes){0};
-        return INLAY_OK;
-    }
-    if (!(n->def->flags & OP_CALL)) return INLAY_OK;
-    bytes list;
-    TRY(attr_func(&a, "f", name, &list, err));
-    if (!graph_library_find(l, *name, body))
-        return fail(err, INLAY_NOT_FOUND, "it calls function '%.*s', which the model has not",
-                    (int)(name->size < 200 ? name->size : 200), (const char *)name->data);
+inlay_status inline_find(const inliner *in, bytes list, called *out, arena *memory, inlay_error *err) {
     size_t count = 0;
+    *out = (called){0};
+    TRY(attr_func_name(list, &out->name, err));
+    if (!graph_library_find(in->p->g.library, out->name, &out->body))
+        return fail(err, INLAY_NOT_FOUND, "it calls function '%.*s', which the model has not",
+                    (int)(out->name.size < 200 ? out->name.size : 200), (const char *)out->name.data);
     for (int pass = 0; pass < 2; pass++) { /* NameAttrList.attr */
         wire_reader r = wire_open(list, in->p->g.source.file, NULL);
         attr *items = pass ? arena_zalloc(memory, count + 1, sizeof *items) : NULL;
@@ -68,9 +43,24 @@ static inlay_status called(const inliner *in, const graph_node *n, bytes *name, 
             seen++;
         }
         count = seen;
-        if (pass) *given = (attrs){items, count, NULL};
+        if (pass) out->given = (attrs){items, count, NULL};
     }
     return INLAY_OK;
+}
+
+/* The function that N calls; out->body.data NULL when it calls none, or one of several. */
+static inlay_status find_called(const inliner *in, const graph_node *n, called *out, arena *memory, inlay_error *err) {
+    attrs a = graph_attrs(n);
+    bytes list;
+    *out = (called){.given = a};
+    if (!n->def) { /* old style: the function's name is the op */
+        out->name = bytes_of(n->op);
+        if (!graph_library_find(in->p->g.library, out->name, &out->body)) out->body = (bytes){0};
+        return INLAY_OK;
+    }
+    if (!(n->def->flags & OP_CALL)) return INLAY_OK;
+    TRY(attr_func(&a, "f", &out->name, &list, err));
+    return inline_find(in, list, out, memory, err);
 }
 
 static bool has_effect(const graph_node *n) {
@@ -78,20 +68,68 @@ static bool has_effect(const graph_node *n) {
 }
 
 /* Arguments give way to what the call was given. With control inputs they become Identity nodes that wait. */
-static inlay_status bind_arguments(inliner *in, graph_node *call, graph_node *entry, graph_function *f,
+static inlay_status bind_arguments(inliner *in, const graph_edge *inputs, graph_node *entry, const graph_function *f,
                                    inlay_error *err) {
     for (size_t i = 0; i < f->n_args; i++) {
         graph_node *arg = f->args[i];
         arg->op = "Identity";
         arg->def = opdef_find(bytes_of("Identity"));
-        TRY(graph_set_inputs(&in->p->g, arg, &call->inputs[i], 1, err));
+        TRY(graph_set_inputs(&in->p->g, arg, &inputs[i], 1, err));
         if (entry) TRY(graph_add_control(&in->p->g, arg, entry, err));
     }
     return INLAY_OK;
 }
 
-static inlay_status add_entry(inliner *in, graph_node *call, const graph_function *f, graph_node **entry,
-                              inlay_error *err) {
+/* A function's loops are its own each time that it is put in. */
+static inlay_status rename_loops(inliner *in, const graph_function *f, const char *prefix, inlay_error *err) {
+    for (size_t i = 0; i < f->n_body; i++) {
+        graph_node *n = f->body[i];
+        if (!n->def || !(n->def->flags & OP_ENTER)) continue;
+        attrs a = graph_attrs(n);
+        bytes name;
+        buffer b = {0}, value = {0};
+        TRY(attr_text(&a, "frame_name", &name, err));
+        buffer_append_text(&b, prefix);
+        buffer_append_bytes(&b, name);
+        inlay_status status = buffer_check(&b, err);
+        if (status == INLAY_OK) {
+            attr_put_text(&value, buffer_bytes(&b));
+            status = graph_set_attr(&in->p->g, n, "frame_name", &value, err);
+        }
+        buffer_free(&b);
+        buffer_free(&value);
+        TRY(status);
+    }
+    return INLAY_OK;
+}
+
+inlay_status inline_body(inliner *in, const graph_node *call, const inline_request *r, graph_function *f,
+                         inlay_error *err) {
+    graph *g = &in->p->g;
+    int shown = (int)(r->function->name.size < 200 ? r->function->name.size : 200);
+    const char *name = (const char *)r->function->name.data;
+    const call_chain *outer = chain_of(in, call);
+    for (const call_chain *c = outer; c; c = c->outer)
+        if (bytes_equal(c->function, r->function->name))
+            return fail(err, INLAY_INVALID_ARGUMENT, "function '%.*s' calls itself", shown, name);
+    call_chain *chain = arena_zalloc(&g->memory, 1, sizeof *chain);
+    if (!chain) return fail_memory(err);
+    *chain = (call_chain){outer, r->function->name, r->in_branch || (outer && outer->in_branch)};
+    TRY(graph_import_function(g, r->function->body, r->prefix, &r->function->given, f, err));
+    if (r->n_inputs != f->n_args)
+        return fail(err, INLAY_INVALID_ARGUMENT, "it gives function '%.*s' %zu inputs, which takes %zu", shown, name,
+                    r->n_inputs, f->n_args);
+    if (r->n_outputs != INLINE_ANY && r->n_outputs != f->n_rets)
+        return fail(err, INLAY_INVALID_ARGUMENT, "it wants %zu values of function '%.*s', which returns %zu",
+                    r->n_outputs, shown, name, f->n_rets);
+    TRY(rename_loops(in, f, r->prefix, err));
+    for (size_t i = 0; i < f->n_body; i++) TRY(set_chain(in, f->body[i], chain, err));
+    for (size_t i = f->n_args; r->entry && i < f->n_body; i++)
+        if (f->body[i]->n_inputs == 0) TRY(graph_add_control(g, f->body[i], r->entry, err));
+    return bind_arguments(in, r->inputs, r->in_branch ? NULL : r->entry, f, err);
+}
+
+inlay_status inline_entry(inliner *in, const graph_node *call, graph_node **entry, inlay_error *err) {
     graph *g = &in->p->g;
     *entry = NULL;
     if (call->n_controls == 0) return INLAY_OK;
@@ -99,29 +137,31 @@ static inlay_status add_entry(inliner *in, graph_node *call, const graph_functio
     if (!name) return fail_memory(err);
     TRY(graph_add(g, name, "NoOp", entry, err));
     for (int i = 0; i < call->n_controls; i++) TRY(graph_add_control(g, *entry, call->controls[i], err));
-    for (size_t i = f->n_args; i < f->n_body; i++)
-        if (f->body[i]->n_inputs == 0) TRY(graph_add_control(g, f->body[i], *entry, err));
     return INLAY_OK;
 }
 
-static inlay_status add_exit(inliner *in, const graph_node *call, graph_node *entry, const graph_function *f,
-                             inlay_error *err) {
-    graph *g = &in->p->g;
-    graph_node *leave;
-    const char *name = arena_format(&g->memory, "%s/exit", call->name);
-    if (!name) return fail_memory(err);
-    TRY(graph_add(g, name, "NoOp", &leave, err));
-    bool effects = f->n_controls > 0;
-    for (size_t i = 0; i < f->n_controls; i++) TRY(graph_add_control(g, leave, f->controls[i], err));
+inlay_status inline_wait(inliner *in, graph_node *n, const graph_function *f, bool *effects, inlay_error *err) {
+    *effects = *effects || f->n_controls > 0;
+    for (size_t i = 0; i < f->n_controls; i++) TRY(graph_add_control(&in->p->g, n, f->controls[i], err));
     for (size_t i = f->n_args; i < f->n_body; i++)
         if (has_effect(f->body[i])) {
-            effects = true;
-            TRY(graph_add_control(g, leave, f->body[i], err));
+            *effects = true;
+            TRY(graph_add_control(&in->p->g, n, f->body[i], err));
         }
-    for (size_t i = 0; i < f->n_rets && !effects; i++) TRY(graph_add_control(g, leave, f->rets[i].node, err));
-    if (entry) TRY(graph_add_control(g, leave, entry, err));
-    if (effects) TRY(program_add_target(in->p, leave, err));
-    return map_put(&in->exits, bytes_of(call->name), (uintptr_t)leave, err);
+    return INLAY_OK;
+}
+
+/* What is in a branch runs only as often as the branch does: the branch waits for it. */
+inlay_status inline_finish(inliner *in, graph_node *call, const graph_edge *values, size_t n_values, graph_node *leave,
+                           bool effects, inlay_error *err) {
+    const call_chain *chain = chain_of(in, call);
+    if (effects && !(chain && chain->in_branch)) TRY(program_add_target(in->p, leave, err));
+    TRY(map_put(&in->exits, bytes_of(call->name), (uintptr_t)leave, err));
+    /* From here on the call's inputs are its returns: edges to it are led through them at the end. */
+    TRY(graph_set_inputs(&in->p->g, call, values, (int)n_values, err));
+    call->n_controls = 0;
+    call->mark = 1;
+    return INLAY_OK;
 }
 
 /* What stands for an edge from a call that was inlined: found again through the returns kept in the call's inputs. */
@@ -132,33 +172,27 @@ static graph_edge through_calls(const inliner *in, graph_edge edge) {
     return edge;
 }
 
-static inlay_status inline_call(inliner *in, graph_node *call, bytes function, bytes body, const attrs *given,
-                                inlay_error *err) {
+static inlay_status inline_call(inliner *in, graph_node *call, const called *function, inlay_error *err) {
     graph *g = &in->p->g;
-    for (const call_chain *c = chain_of(in, call); c; c = c->outer)
-        if (bytes_equal(c->function, function))
-            return fail(err, INLAY_INVALID_ARGUMENT, "function '%.*s' calls itself",
-                        (int)(function.size < 200 ? function.size : 200), (const char *)function.data);
-    call_chain *chain = arena_zalloc(&g->memory, 1, sizeof *chain);
     char *prefix = arena_format(&g->memory, "%s/", call->name);
-    if (!chain || !prefix) return fail_memory(err);
-    *chain = (call_chain){chain_of(in, call), function};
+    const char *name = arena_format(&g->memory, "%s/exit", call->name);
+    if (!prefix || !name) return fail_memory(err);
     graph_function f;
-    TRY(graph_import_function(g, body, prefix, given, &f, err));
-    if ((size_t)call->n_inputs != f.n_args)
-        return fail(err, INLAY_INVALID_ARGUMENT, "it gives function '%.*s' %d inputs, which takes %zu",
-                    (int)(function.size < 200 ? function.size : 200), (const char *)function.data, call->n_inputs,
-                    f.n_args);
-    for (size_t i = 0; i < f.n_body; i++) TRY(set_chain(in, f.body[i], chain, err));
-    graph_node *entry;
-    TRY(add_entry(in, call, &f, &entry, err));
-    TRY(bind_arguments(in, call, entry, &f, err));
-    TRY(add_exit(in, call, entry, &f, err));
-    /* From here on the call's inputs are its returns: edges to it are led through them at the end. */
-    TRY(graph_set_inputs(g, call, f.rets, (int)f.n_rets, err));
-    call->n_controls = 0;
-    call->mark = 1;
-    return INLAY_OK;
+    graph_node *entry, *leave;
+    bool effects = false;
+    TRY(inline_entry(in, call, &entry, err));
+    inline_request r = {.function = function,
+                        .prefix = prefix,
+                        .inputs = call->inputs,
+                        .n_inputs = (size_t)call->n_inputs,
+                        .n_outputs = INLINE_ANY,
+                        .entry = entry};
+    TRY(inline_body(in, call, &r, &f, err));
+    TRY(graph_add(g, name, "NoOp", &leave, err));
+    TRY(inline_wait(in, leave, &f, &effects, err));
+    for (size_t i = 0; i < f.n_rets && !effects; i++) TRY(graph_add_control(g, leave, f.rets[i].node, err));
+    if (entry) TRY(graph_add_control(g, leave, entry, err));
+    return inline_finish(in, call, f.rets, f.n_rets, leave, effects, err);
 }
 
 static inlay_status check_edge(const graph_edge *edge, const graph_node *user, inlay_error *err) {
@@ -205,10 +239,11 @@ inlay_status program_inline(program *p, inlay_error *err) {
     inlay_status status = INLAY_OK;
     for (size_t i = 0; i < p->g.n_nodes; i++) { /* grows while we walk: bodies are appended */
         graph_node *n = p->g.nodes[i];
-        bytes function, body;
-        attrs given;
-        status = called(&in, n, &function, &body, &given, &scratch, err);
-        if (status == INLAY_OK && body.data) status = inline_call(&in, n, function, body, &given, err);
+        called function;
+        status = find_called(&in, n, &function, &scratch, err);
+        if (status == INLAY_OK && function.body.data) status = inline_call(&in, n, &function, err);
+        if (status == INLAY_OK && n->def && (n->def->flags & OP_BRANCHES))
+            status = inline_branches(&in, n, &scratch, err);
         if (status != INLAY_OK) {
             status = error_in_node(err, status, n->name, n->op);
             goto done;

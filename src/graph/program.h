@@ -4,6 +4,12 @@
 
 #include "graph/graph.h"
 
+/* A loop: a stretch of the order, run again as long as one of its NextIteration nodes hands on a value. */
+typedef struct program_loop {
+    size_t first, end; /* places in the order */
+    size_t inside;     /* loops within it: those that follow it in the list */
+} program_loop;
+
 typedef struct program {
     graph g;
     graph_node **feeds; /* "_Arg" nodes, one for each feed, in its order; NULL when nothing needs it */
@@ -12,6 +18,8 @@ typedef struct program {
     size_t n_fetches;
     graph_node **targets; /* run, whether or not a fetch needs them: those asked, and the effects of functions */
     size_t n_targets, target_capacity;
+    program_loop *loops; /* of the last order, an outer one before those inside it */
+    size_t n_loops;
     bool starved; /* memory was out when a pass looked for something: what it did not find may be there */
 } program;
 
@@ -37,7 +45,14 @@ inlay_status program_add_target(program *p, graph_node *n, inlay_error *err);
 inlay_status program_redirect(program *p, graph_edge from, graph_edge to, inlay_error *err);
 
 /* The nodes that fetches and targets need, each after those it needs, in *order [*count] (in the program's memory); the
- * rest is removed. INVALID_ARGUMENT names a node of a cycle, UNIMPLEMENTED one of a loop. */
+ * rest is removed. Nodes of a loop stand together (p->loops); a merge may stand before the node that closes its loop.
+ * INVALID_ARGUMENT names a node of a cycle that is no loop, or one that enters and leaves loops as it cannot be. */
 inlay_status program_order(program *p, graph_node ***order, size_t *count, inlay_error *err);
+
+/* Whether N's input K closes a loop: it is there from the second time on. */
+static inline bool program_closes_loop(const graph_node *n, int k) {
+    const op_def *theirs = n->inputs[k].node->def;
+    return theirs && (theirs->flags & OP_LOOP) && n->def && (n->def->flags & OP_MERGE);
+}
 
 #endif

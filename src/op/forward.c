@@ -58,7 +58,6 @@ const op_impl forward_impls[] = {
     {"Placeholder", .run = not_fed_run},
     {"PlaceholderV2", .run = not_fed_run},
     {"NoOp", .run = nothing_run},
-    {"ControlTrigger", .run = nothing_run},
     {"Assert", .run = assert_run, .flags = OP_ANY_ALIGNMENT},
 };
 OP_FAMILY_END(forward);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* AttrValue field numbers; those of its list have the same meaning. */
-enum { LIST = 1, TEXT = 2, INT = 3, FLOAT = 4, BOOL = 5, TYPE = 6, SHAPE = 7, TENSOR = 8, FUNC = 10 };
+enum { LIST = 1, TEXT = 2, INT = 3, FLOAT = 4, BOOL = 5, TYPE = 6, SHAPE = 7, TENSOR = 8, LIST_FUNC = 9, FUNC = 10 };
 enum { REF_OFFSET = 100, MAX_LIST = 1 << 20 };
 
 bool attr_decl_next(const char **next, attr_decl *out) {
@@ -159,16 +159,22 @@ inlay_status attr_tensor(const attrs *a, const char *name, bytes *proto, inlay_e
     return INLAY_OK;
 }
 
+inlay_status attr_func_name(bytes list, bytes *function, inlay_error *err) {
+    wire_field f;
+    bool found;
+    TRY(wire_find(list, 1, "attribute", &f, &found, err));
+    if (!found || f.type != WIRE_BYTES) return fail(err, INLAY_INVALID_ARGUMENT, "a function to call has no name");
+    *function = f.data;
+    return INLAY_OK;
+}
+
 inlay_status attr_func(const attrs *a, const char *name, bytes *function, bytes *list, inlay_error *err) {
     wire_field f;
-    bool own, found;
+    bool own;
     TRY(own_field(a, name, FUNC, WIRE_BYTES, "a function", &f, &own, err));
     if (!own) return missing(name, err);
     *list = f.data;
-    TRY(wire_find(*list, 1, "attribute", &f, &found, err));
-    if (!found || f.type != WIRE_BYTES) return unfit(name, "a named function", err);
-    *function = f.data;
-    return INLAY_OK;
+    return attr_func_name(*list, function, err);
 }
 
 static inlay_status dim_of_proto(const wire_reader *outer, const wire_field *field, int64_t *out, inlay_error *err) {
@@ -342,6 +348,10 @@ static inlay_status spans(const attrs *a, const char *name, uint32_t number, are
 
 inlay_status attr_texts(const attrs *a, const char *name, arena *memory, bytes **out, size_t *count, inlay_error *err) {
     return spans(a, name, TEXT, memory, out, count, err);
+}
+
+inlay_status attr_funcs(const attrs *a, const char *name, arena *memory, bytes **out, size_t *count, inlay_error *err) {
+    return spans(a, name, LIST_FUNC, memory, out, count, err);
 }
 
 inlay_status attr_shapes(const attrs *a, const char *name, arena *memory, shape **out, size_t *count,

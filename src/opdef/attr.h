@@ -36,12 +36,15 @@ inlay_status attr_shape(const attrs *a, const char *name, shape *out, inlay_erro
 inlay_status attr_tensor(const attrs *a, const char *name, bytes *proto, inlay_error *err); /* the TensorProto */
 /* The function's name, and the bytes of its NameAttrList. */
 inlay_status attr_func(const attrs *a, const char *name, bytes *function, bytes *list, inlay_error *err);
+inlay_status attr_func_name(bytes list, bytes *function, inlay_error *err); /* of a NameAttrList */
 
 /* Lists: *out [*count] in the arena. */
 inlay_status attr_ints(const attrs *a, const char *name, arena *memory, int64_t **out, size_t *count, inlay_error *err);
 inlay_status attr_floats(const attrs *a, const char *name, arena *memory, float **out, size_t *count, inlay_error *err);
 inlay_status attr_types(const attrs *a, const char *name, arena *memory, dtype **out, size_t *count, inlay_error *err);
 inlay_status attr_texts(const attrs *a, const char *name, arena *memory, bytes **out, size_t *count, inlay_error *err);
+/* The bytes of each function's NameAttrList. */
+inlay_status attr_funcs(const attrs *a, const char *name, arena *memory, bytes **out, size_t *count, inlay_error *err);
 inlay_status attr_shapes(const attrs *a, const char *name, arena *memory, shape **out, size_t *count, inlay_error *err);
 
 /* TensorShapeProto. */

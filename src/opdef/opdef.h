@@ -17,10 +17,15 @@ enum {
     OP_EFFECT = 1 << 1,      /* changes something: kept alive in functions even when nobody uses its outputs */
     OP_ELEMENTWISE = 1 << 2, /* output element i depends on input elements i only, broadcasting aside */
     OP_COMMUTATIVE = 1 << 3,
-    OP_CALL = 1 << 4,   /* calls the function in attribute "f" */
-    OP_LOOP = 1 << 5,   /* closes a loop of the graph */
-    OP_CHECK = 1 << 6,  /* its only effect is to fail: it must run, but when does not matter */
-    OP_FORWARD = 1 << 7 /* output i is input i */
+    OP_CALL = 1 << 4,     /* calls the function in attribute "f" */
+    OP_LOOP = 1 << 5,     /* closes a loop of the graph: only a merge may use it */
+    OP_CHECK = 1 << 6,    /* its only effect is to fail: it must run, but when does not matter */
+    OP_FORWARD = 1 << 7,  /* output i is input i */
+    OP_SWITCH = 1 << 8,   /* outputs that it does not make are dead: what needs them does not run */
+    OP_MERGE = 1 << 9,    /* runs though inputs or what it waits for are dead */
+    OP_ENTER = 1 << 10,   /* its output is inside the loop that attribute frame_name says */
+    OP_EXIT = 1 << 11,    /* its output is outside the loop that it is in */
+    OP_BRANCHES = 1 << 12 /* calls one of its functions, or several in turn: rewritten by graph/branch.c */
 };
 
 typedef struct op_def {

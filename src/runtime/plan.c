@@ -1,14 +1,6 @@
 #include "runtime/plan_private.h"
 
-/* While a plan is made. */
-typedef struct maker {
-    plan *made;
-    graph_node **order;
-    size_t count;
-    place *first;    /* by node index: place of output 0 */
-    op_values *outs; /* by node index */
-    int *asked;      /* by node index: outputs that somebody uses */
-} maker;
+typedef plan_maker maker;
 
 static bool is_feed(const graph_node *n) {
     return strcmp(n->op, "_Arg") == 0;
@@ -35,6 +27,37 @@ static inlay_status resolve_values(maker *m, const graph_node *n, op_values *in,
     return in->items && out->items ? INLAY_OK : fail_memory(err);
 }
 
+static inlay_status take_slots(maker *m, int count, int *first, inlay_error *err) {
+    plan *p = m->made;
+    if (count > INT32_MAX / 2 - p->n_slots) return fail(err, INLAY_RESOURCE_EXHAUSTED, "too many tensors");
+    *first = p->n_slots;
+    p->n_slots += count;
+    return INLAY_OK;
+}
+
+static inlay_status take_signal(maker *m, const graph_node *n, plan_flow *flow, inlay_error *err) {
+    return flow && (m->roles[n->index] & PLAN_AWAITED) ? take_slots(m, 1, &flow->signal, err) : INLAY_OK;
+}
+
+/* A constant that may be dead, and is asked whether it is, takes a step: it hands on the value. */
+static inlay_status place_mortal(maker *m, const graph_node *n, inlay_error *err) {
+    plan *p = m->made;
+    plan_step *step = &p->steps[p->n_steps++];
+    op_values *one = &m->outs[n->index];
+    step->op = n->op;
+    step->node = (op_node){
+        .name = n->name, .def = opdef_find(bytes_of("Identity")), .impl = op_find("Identity"), .in = *one, .out = *one};
+    step->in = arena_zalloc(&p->p.g.memory, 1, sizeof *step->in);
+    step->unused = arena_zalloc(&p->p.g.memory, 1, sizeof *step->unused);
+    if (!step->in || !step->unused) return fail_memory(err);
+    step->in[0] = (plan_input){.from = m->first[n->index], .align = 1};
+    step->flow = m->flows[n->index];
+    TRY(take_slots(m, 1, &step->first_out, err));
+    m->first[n->index] = step->first_out;
+    if (p->widest < 2) p->widest = 2;
+    return INLAY_OK;
+}
+
 static inlay_status place_constant(maker *m, graph_node *n, inlay_error *err) {
     tensor *value;
     plan *p = m->made;
@@ -45,32 +68,15 @@ static inlay_status place_constant(maker *m, graph_node *n, inlay_error *err) {
     *out = (op_values){arena_zalloc(&p->p.g.memory, 1, sizeof *out->items), 1};
     if (!out->items) return fail_memory(err);
     out->items[0].type = value->type;
-    return INLAY_OK;
+    TRY(plan_find_flow(m, n, &m->flows[n->index], err));
+    return m->flows[n->index] && (m->roles[n->index] & PLAN_MERGED) ? place_mortal(m, n, err) : INLAY_OK;
 }
 
 static bool is_constant(const graph_node *n) {
     return n->value || strcmp(n->op, "Const") == 0;
 }
 
-static inlay_status take_slots(maker *m, int count, int *first, inlay_error *err) {
-    plan *p = m->made;
-    if (count > INT32_MAX / 2 - p->n_slots) return fail(err, INLAY_RESOURCE_EXHAUSTED, "too many tensors");
-    *first = p->n_slots;
-    p->n_slots += count;
-    return INLAY_OK;
-}
-
-static inlay_status place_node(maker *m, graph_node *n, inlay_error *err) {
-    plan *p = m->made;
-    plan_step *step = &p->steps[p->n_steps];
-    step->op = n->op;
-    step->node =
-        (op_node){.name = n->name, .def = n->def, .impl = n->def ? op_find(n->op) : NULL, .attributes = graph_attrs(n)};
-    TRY(resolve_values(m, n, &step->node.in, &step->node.out, err));
-    TRY(take_slots(m, step->node.out.count, &step->first_out, err));
-    step->in = arena_zalloc(&p->p.g.memory, (size_t)n->n_inputs + 1, sizeof *step->in);
-    step->unused = arena_zalloc(&p->p.g.memory, (size_t)step->node.out.count + 1, sizeof *step->unused);
-    if (!step->in || !step->unused) return fail_memory(err);
+static inlay_status place_inputs(maker *m, const graph_node *n, plan_step *step, inlay_error *err) {
     for (int k = 0; k < n->n_inputs; k++) {
         graph_edge e = n->inputs[k];
         const op_values *theirs = &m->outs[e.node->index];
@@ -88,12 +94,41 @@ static inlay_status place_node(maker *m, graph_node *n, inlay_error *err) {
                                                       : size   ? size
                                                                : 1)};
     }
+    return INLAY_OK;
+}
+
+static inlay_status place_node(maker *m, graph_node *n, inlay_error *err) {
+    plan *p = m->made;
+    plan_step *step = &p->steps[p->n_steps];
+    step->op = n->op;
+    step->node =
+        (op_node){.name = n->name, .def = n->def, .impl = n->def ? op_find(n->op) : NULL, .attributes = graph_attrs(n)};
+    TRY(resolve_values(m, n, &step->node.in, &step->node.out, err));
+    if (n->def && (n->def->flags & OP_LOOP))
+        step->first_out = m->first[n->index];
+    else
+        TRY(take_slots(m, step->node.out.count, &step->first_out, err));
+    step->in = arena_zalloc(&p->p.g.memory, (size_t)n->n_inputs + 1, sizeof *step->in);
+    step->unused = arena_zalloc(&p->p.g.memory, (size_t)step->node.out.count + 1, sizeof *step->unused);
+    if (!step->in || !step->unused) return fail_memory(err);
+    TRY(place_inputs(m, n, step, err));
     m->first[n->index] = step->first_out;
     m->outs[n->index] = step->node.out;
+    TRY(plan_find_flow(m, n, &step->flow, err));
+    m->flows[n->index] = step->flow;
+    TRY(take_signal(m, n, step->flow, err));
     int width = n->n_inputs + step->node.out.count;
     if (width > p->widest) p->widest = width;
     p->n_steps++;
     return INLAY_OK;
+}
+
+/* What closes a loop has its slot from the beginning: the merge that it leads to stands before it. */
+static inlay_status place_closing(maker *m, const graph_node *n, inlay_error *err) {
+    if (!n->def || !(n->def->flags & OP_LOOP)) return INLAY_OK;
+    attrs a = graph_attrs(n);
+    inlay_status status = opdef_values(n->def->out, &a, &m->made->p.g.memory, &m->outs[n->index], err);
+    return status == INLAY_OK ? take_slots(m, 1, &m->first[n->index], err) : error_in_node(err, status, n->name, n->op);
 }
 
 static inlay_status place_all(maker *m, inlay_error *err) {
@@ -107,11 +142,20 @@ static inlay_status place_all(maker *m, inlay_error *err) {
         m->outs[index] = (op_values){arena_zalloc(&p->p.g.memory, 1, sizeof(op_value)), 1};
         if (!m->outs[index].items) return fail_memory(err);
     }
+    for (size_t i = 0; i < m->count; i++) TRY(place_closing(m, m->order[i], err));
+    program_loop *opens = p->p.loops, *all = p->p.loops + p->p.n_loops;
     for (size_t i = 0; i < m->count; i++) {
         graph_node *n = m->order[i];
+        for (; opens < all && opens->first == i; opens++) p->loops[p->n_loops++].first = p->n_steps;
+        m->steps_before[i] = p->n_steps;
         if (is_feed(n)) continue;
         inlay_status status = is_constant(n) ? place_constant(m, n, err) : place_node(m, n, err);
         if (status != INLAY_OK) return error_in_node(err, status, n->name, n->op);
+    }
+    m->steps_before[m->count] = p->n_steps;
+    for (size_t i = 0; i < p->n_loops; i++) {
+        p->loops[i].end = m->steps_before[p->p.loops[i].end];
+        p->loops[i].inside = p->p.loops[i].inside;
     }
     for (size_t i = 0; i < p->p.n_fetches; i++) {
         graph_edge e = p->p.fetches[i];
@@ -122,27 +166,6 @@ static inlay_status place_all(maker *m, inlay_error *err) {
         place first = m->first[e.node->index];
         p->fetches[i] = first < 0 ? first : first + e.output;
     }
-    return INLAY_OK;
-}
-
-/* Who needs each slot last, found from the end. */
-static inlay_status find_lives(maker *m, inlay_error *err) {
-    plan *p = m->made;
-    bool *needed = mem_zalloc((size_t)p->n_slots + 1, sizeof *needed);
-    if (!needed) return fail_memory(err);
-    for (size_t i = 0; i < p->p.n_fetches; i++)
-        if (p->fetches[i] >= 0) needed[p->fetches[i]] = true;
-    for (size_t i = p->n_steps; i-- > 0;) {
-        plan_step *step = &p->steps[i];
-        for (int k = 0; k < step->node.out.count; k++) step->unused[k] = !needed[step->first_out + k];
-        for (int k = step->node.in.count; k-- > 0;) {
-            place from = step->in[k].from;
-            if (from < 0 || needed[from]) continue;
-            needed[from] = true;
-            step->in[k].last = true;
-        }
-    }
-    mem_free(needed);
     return INLAY_OK;
 }
 
@@ -157,6 +180,15 @@ static inlay_status prepare_all(plan *p, inlay_error *err) {
     return INLAY_OK;
 }
 
+static void find_roles(maker *m, const graph_node *n) {
+    bool merges = n->def && (n->def->flags & OP_MERGE);
+    for (int k = 0; k < n->n_inputs; k++) {
+        count_asked(m, n->inputs[k]);
+        if (merges) m->roles[n->inputs[k].node->index] |= PLAN_MERGED;
+    }
+    for (int k = 0; k < n->n_controls; k++) m->roles[n->controls[k]->index] |= PLAN_AWAITED;
+}
+
 static inlay_status make(plan *p, inlay_error *err) {
     maker m = {.made = p};
     arena *memory = &p->p.g.memory;
@@ -169,13 +201,20 @@ static inlay_status make(plan *p, inlay_error *err) {
     m.first = arena_zalloc(memory, nodes + 1, sizeof *m.first);
     m.outs = arena_zalloc(memory, nodes + 1, sizeof *m.outs);
     m.asked = arena_zalloc(memory, nodes + 1, sizeof *m.asked);
-    if (!p->steps || !p->constants || !p->feeds || !p->fetches || !m.first || !m.outs || !m.asked)
+    m.flows = arena_zalloc(memory, nodes + 1, sizeof(plan_flow *));
+    m.roles = arena_zalloc(memory, nodes + 1, sizeof *m.roles);
+    m.steps_before = arena_zalloc(memory, m.count + 1, sizeof *m.steps_before);
+    p->loops = arena_zalloc(memory, p->p.n_loops + 1, sizeof *p->loops);
+    if (!p->steps || !p->constants || !p->feeds || !p->fetches || !m.first || !m.outs || !m.asked || !m.flows ||
+        !m.roles || !m.steps_before || !p->loops)
         return fail_memory(err);
-    for (size_t i = 0; i < m.count; i++)
-        for (int k = 0; k < m.order[i]->n_inputs; k++) count_asked(&m, m.order[i]->inputs[k]);
-    for (size_t i = 0; i < p->p.n_fetches; i++) count_asked(&m, p->p.fetches[i]);
+    for (size_t i = 0; i < m.count; i++) find_roles(&m, m.order[i]);
+    for (size_t i = 0; i < p->p.n_fetches; i++) {
+        count_asked(&m, p->p.fetches[i]);
+        m.roles[p->p.fetches[i].node->index] |= PLAN_MERGED;
+    }
     TRY(place_all(&m, err));
-    TRY(find_lives(&m, err));
+    TRY(plan_find_lives(&m, err));
     return prepare_all(p, err);
 }
 

@@ -18,6 +18,7 @@ typedef struct run_options {
     mem_budget *budget;            /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
     const _Atomic bool *cancelled; /* may be NULL */
     struct search_request *search; /* for op_call; may be NULL */
+    uint64_t most_rounds;          /* of all loops together; 0: no limit */
     bool skip_unsupported;         /* leave out nodes whose op cannot run, and those that need them, with a warning: for
                                       loading, where a model may hold more than is asked of it */
 } run_options;

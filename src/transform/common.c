@@ -3,8 +3,10 @@
 
 enum { LONGEST_KEY = 1024 }; /* bytes: large constants are not compared */
 
+enum { FLOW = OP_SWITCH | OP_MERGE | OP_ENTER | OP_EXIT | OP_LOOP };
+
 static bool is_plain(const graph_node *n) {
-    return n->def && !(n->def->flags & OP_STATEFUL) && n->n_controls == 0 && n->def->out && !n->value;
+    return n->def && !(n->def->flags & (OP_STATEFUL | FLOW)) && n->n_controls == 0 && n->def->out && !n->value;
 }
 
 /* What makes N what it is. False when it is too long to compare. */
@@ -51,6 +53,7 @@ inlay_status pass_common(program *p, op_host *host, inlay_error *err) {
     TRY(program_order(p, &order, &count, err));
     likes = mem_zalloc(p->g.n_nodes + 1, sizeof(graph_node *));
     inlay_status status = likes ? INLAY_OK : fail_memory(err);
+    for (size_t i = 0; i < count && status == INLAY_OK; i++) likes[order[i]->index] = order[i];
     for (size_t i = 0; i < count && status == INLAY_OK; i++) {
         graph_node *n = order[i];
         for (int k = 0; k < n->n_inputs; k++) n->inputs[k].node = likes[n->inputs[k].node->index];

@@ -69,6 +69,12 @@ static bool has_one_output(const graph_node *n) {
     return one;
 }
 
+/* In a branch or a loop constants wait for it: what they become does too. */
+static inlay_status take_controls(graph *g, graph_node *n, const graph_node *constant, inlay_error *err) {
+    for (int i = 0; i < constant->n_controls; i++) TRY(graph_add_control(g, n, constant->controls[i], err));
+    return INLAY_OK;
+}
+
 inlay_status pass_fold(program *p, op_host *host, inlay_error *err) {
     graph_node **order;
     size_t count;
@@ -82,6 +88,7 @@ inlay_status pass_fold(program *p, op_host *host, inlay_error *err) {
         n->op = "Const";
         n->def = opdef_find(bytes_of("Const"));
         n->attributes = NULL;
+        for (int k = 0; k < n->n_inputs; k++) TRY(take_controls(&p->g, n, n->inputs[k].node, err));
         n->n_attributes = n->n_inputs = 0;
     }
     return INLAY_OK;
