@@ -60,9 +60,9 @@ static inlay_status read_explicit(const attrs *a, arena *memory, window_attrs *w
 }
 
 inlay_status window_prepare(const attrs *a, int dims, int what, arena *memory, window_attrs *w, inlay_error *err) {
-    bytes format;
+    bytes format = bytes_of(dims == 2 ? "NHWC" : "NDHWC");
     *w = (window_attrs){.dims = dims};
-    TRY(attr_text(a, "data_format", &format, err));
+    if (a->declared && strstr(a->declared, "data_format:")) TRY(attr_text(a, "data_format", &format, err));
     TRY(attr_text(a, "padding", &w->padding, err));
     w->channels_first = bytes_is(format, dims == 2 ? "NCHW" : "NCDHW");
     if (!w->channels_first && !bytes_is(format, dims == 2 ? "NHWC" : "NDHWC"))
@@ -72,8 +72,8 @@ inlay_status window_prepare(const attrs *a, int dims, int what, arena *memory, w
         !(bytes_is(w->padding, "EXPLICIT") && (what & WINDOW_EXPLICIT)))
         return fail(err, INLAY_INVALID_ARGUMENT, "padding %.*s is not known", (int)min_size(w->padding.size, 40),
                     (const char *)w->padding.data);
-    TRY(read_list(a, w, "strides", memory, w->stride, err));
-    for (int d = 0; d < CONV_DIMS; d++) w->dilation[d] = w->window[d] = 1;
+    for (int d = 0; d < CONV_DIMS; d++) w->stride[d] = w->dilation[d] = w->window[d] = 1;
+    if (a->declared && strstr(a->declared, "strides:")) TRY(read_list(a, w, "strides", memory, w->stride, err));
     if (what & WINDOW_DILATIONS) TRY(read_list(a, w, "dilations", memory, w->dilation, err));
     if (what & WINDOW_KSIZE) TRY(read_list(a, w, "ksize", memory, w->window, err));
     return what & WINDOW_EXPLICIT ? read_explicit(a, memory, w, err) : INLAY_OK;
