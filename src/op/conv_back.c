@@ -48,9 +48,10 @@ static inlay_status back_sizes(const op_call *c, const shape *in, const shape *f
 
 /* One image of a group, as dense matrices. */
 typedef struct group_work {
-    conv_sizes s;              /* of the group: one group of channels and filters */
-    int64_t channels, filters; /* of the whole */
-    float *rows, *values, *filter, *image;
+    dtype type; /* float32 or float64 */
+    size_t width;
+    conv_sizes s; /* of the group: one group of channels and filters */
+    uint8_t *rows, *values, *filter, *image;
 } group_work;
 
 static void free_group(group_work *g) {
@@ -60,71 +61,76 @@ static void free_group(group_work *g) {
     mem_free(g->image);
 }
 
-static int64_t rows_at_once(const conv_sizes *s) {
-    int64_t depth = conv_pixels(s->window) * s->channels;
-    return max_i64(1, min_i64(conv_pixels(s->out), PART_BYTES / (depth * (int64_t)sizeof(float) + 1)));
+static int64_t rows_at_once(const group_work *g) {
+    int64_t depth = conv_pixels(g->s.window) * g->s.channels;
+    return max_i64(1, min_i64(conv_pixels(g->s.out), PART_BYTES / (depth * (int64_t)g->width + 1)));
 }
 
-static inlay_status make_group(const conv_sizes *whole, group_work *g, inlay_error *err) {
-    *g = (group_work){.s = *whole, .channels = whole->channels, .filters = whole->filters};
+static inlay_status make_group(dtype t, const conv_sizes *whole, group_work *g, inlay_error *err) {
+    *g = (group_work){.type = t, .width = dtype_size(t), .s = *whole};
     g->s.batch = g->s.groups = 1;
     g->s.channels /= whole->groups;
     g->s.filters /= whole->groups;
     size_t depth = (size_t)(conv_pixels(g->s.window) * g->s.channels);
-    g->rows = mem_array((size_t)rows_at_once(&g->s) * depth, sizeof *g->rows);
-    g->values = mem_array((size_t)(conv_pixels(g->s.out) * g->s.filters), sizeof *g->values);
-    g->filter = mem_array(depth * (size_t)g->s.filters, sizeof *g->filter);
-    g->image = mem_array((size_t)(conv_pixels(g->s.in) * g->s.channels), sizeof *g->image);
+    g->rows = mem_array((size_t)rows_at_once(g) * depth, g->width);
+    g->values = mem_array((size_t)(conv_pixels(g->s.out) * g->s.filters), g->width);
+    g->filter = mem_array(depth * (size_t)g->s.filters, g->width);
+    g->image = mem_array((size_t)(conv_pixels(g->s.in) * g->s.channels), g->width);
     if (g->rows && g->values && g->filter && g->image) return INLAY_OK;
     free_group(g);
     return fail_memory(err);
 }
 
-/* Columns [first, first + n) of ROWS rows of WIDTH, to and from a matrix of their own. */
-static void take_columns(const float *from, int64_t rows, int64_t width, int64_t first, int64_t n, float *to) {
-    for (int64_t r = 0; r < rows; r++) memcpy(to + r * n, from + r * width + first, (size_t)n * sizeof *to);
+/* Columns [first, first + n) of ROWS rows of ALL, to and from a matrix of their own. */
+static void take_columns(const group_work *g, const uint8_t *from, int64_t rows, int64_t all, int64_t first, int64_t n,
+                         uint8_t *to) {
+    size_t wide = (size_t)all * g->width, narrow = (size_t)n * g->width, start = (size_t)first * g->width;
+    for (int64_t r = 0; r < rows; r++) memcpy(to + (size_t)r * narrow, from + (size_t)r * wide + start, narrow);
 }
-static void put_columns(const float *from, int64_t rows, int64_t width, int64_t first, int64_t n, float *to) {
-    for (int64_t r = 0; r < rows; r++) memcpy(to + r * width + first, from + r * n, (size_t)n * sizeof *to);
+static void put_columns(const group_work *g, const uint8_t *from, int64_t rows, int64_t all, int64_t first, int64_t n,
+                        uint8_t *to) {
+    size_t wide = (size_t)all * g->width, narrow = (size_t)n * g->width, start = (size_t)first * g->width;
+    for (int64_t r = 0; r < rows; r++) memcpy(to + (size_t)r * wide + start, from + (size_t)r * narrow, narrow);
 }
 
 /* ---- the input: rows of windows = gradient · filterᵀ, added up where they lie */
 
 static inlay_status image_back(group_work *g, inlay_error *err) {
     const conv_sizes *s = &g->s;
-    int64_t pixels = conv_pixels(s->out), depth = conv_pixels(s->window) * s->channels, most = rows_at_once(s);
-    memset(g->image, 0, (size_t)(conv_pixels(s->in) * s->channels) * sizeof *g->image);
+    int64_t pixels = conv_pixels(s->out), depth = conv_pixels(s->window) * s->channels, most = rows_at_once(g);
+    memset(g->image, 0, (size_t)(conv_pixels(s->in) * s->channels) * g->width);
     for (int64_t first = 0; first < pixels; first += most) {
         int64_t n = min_i64(most, pixels - first);
-        gemm_call product = {.type = INLAY_FLOAT32,
+        gemm_call product = {.type = g->type,
                              .trans_b = true,
                              .m = n,
                              .n = depth,
                              .k = s->filters,
-                             .a = g->values + first * s->filters,
+                             .a = g->values + (size_t)(first * s->filters) * g->width,
                              .b = g->filter,
                              .c = g->rows,
                              .batch = 1};
         TRY(gemm_run(&product, err));
-        conv_scatter(s, g->rows, first, n, g->image);
+        conv_scatter(g->type, s, g->rows, first, n, g->image);
     }
     return INLAY_OK;
 }
 
-static inlay_status input_back(const conv_sizes *s, const float *filter, const float *gradient, float *out,
-                               inlay_error *err) {
+static inlay_status input_back(dtype t, const conv_sizes *s, const uint8_t *filter, const uint8_t *gradient,
+                               uint8_t *out, inlay_error *err) {
     group_work g;
-    TRY(make_group(s, &g, err));
+    TRY(make_group(t, s, &g, err));
     int64_t in_pixels = conv_pixels(s->in), out_pixels = conv_pixels(s->out), taps = conv_pixels(s->window);
+    size_t in_size = (size_t)(in_pixels * s->channels) * g.width,
+           out_size = (size_t)(out_pixels * s->filters) * g.width;
     inlay_status status = INLAY_OK;
     for (int64_t k = 0; k < s->groups && status == INLAY_OK; k++) {
-        take_columns(filter, taps * g.s.channels, s->filters, k * g.s.filters, g.s.filters, g.filter);
+        take_columns(&g, filter, taps * g.s.channels, s->filters, k * g.s.filters, g.s.filters, g.filter);
         for (int64_t b = 0; b < s->batch && status == INLAY_OK; b++) {
-            take_columns(gradient + b * out_pixels * s->filters, out_pixels, s->filters, k * g.s.filters, g.s.filters,
+            take_columns(&g, gradient + (size_t)b * out_size, out_pixels, s->filters, k * g.s.filters, g.s.filters,
                          g.values);
             status = image_back(&g, err);
-            put_columns(g.image, in_pixels, s->channels, k * g.s.channels, g.s.channels,
-                        out + b * in_pixels * s->channels);
+            put_columns(&g, g.image, in_pixels, s->channels, k * g.s.channels, g.s.channels, out + (size_t)b * in_size);
         }
     }
     free_group(&g);
@@ -133,42 +139,49 @@ static inlay_status input_back(const conv_sizes *s, const float *filter, const f
 
 /* ---- the filter: windowsᵀ · gradient, summed over parts and images */
 
-static inlay_status add_filter(group_work *g, float *sum, inlay_error *err) {
+#define ADD_COLUMNS(T)                      \
+    for (int64_t i = 0; i < depth * n; i++) \
+    ((T *)(void *)sum)[i / n * all + i % n] += ((const T *)(const void *)g->filter)[i]
+
+/* SUM points at the group's columns of a filter of ALL. */
+static inlay_status add_filter(group_work *g, int64_t all, uint8_t *sum, inlay_error *err) {
     const conv_sizes *s = &g->s;
-    int64_t pixels = conv_pixels(s->out), depth = conv_pixels(s->window) * s->channels, most = rows_at_once(s);
-    for (int64_t first = 0; first < pixels; first += most) {
-        int64_t n = min_i64(most, pixels - first);
-        conv_gather(s, g->image, first, n, g->rows);
-        gemm_call product = {.type = INLAY_FLOAT32,
+    int64_t pixels = conv_pixels(s->out), depth = conv_pixels(s->window) * s->channels, n = s->filters;
+    for (int64_t first = 0, most = rows_at_once(g); first < pixels; first += most) {
+        int64_t rows = min_i64(most, pixels - first);
+        conv_gather(g->type, s, g->image, first, rows, g->rows);
+        gemm_call product = {.type = g->type,
                              .trans_a = true,
                              .m = depth,
-                             .n = s->filters,
-                             .k = n,
+                             .n = n,
+                             .k = rows,
                              .a = g->rows,
-                             .b = g->values + first * s->filters,
+                             .b = g->values + (size_t)(first * n) * g->width,
                              .c = g->filter,
                              .batch = 1};
         TRY(gemm_run(&product, err));
-        for (int64_t i = 0; i < depth * s->filters; i++)
-            sum[i / s->filters * g->filters + i % s->filters] += g->filter[i];
+        if (g->type == INLAY_FLOAT64)
+            ADD_COLUMNS(double);
+        else
+            ADD_COLUMNS(float);
     }
     return INLAY_OK;
 }
 
-static inlay_status filter_back(const conv_sizes *s, const float *in, const float *gradient, float *out,
+static inlay_status filter_back(dtype t, const conv_sizes *s, const uint8_t *in, const uint8_t *gradient, uint8_t *out,
                                 inlay_error *err) {
     group_work g;
-    TRY(make_group(s, &g, err));
+    TRY(make_group(t, s, &g, err));
     int64_t in_pixels = conv_pixels(s->in), out_pixels = conv_pixels(s->out);
+    size_t in_size = (size_t)(in_pixels * s->channels) * g.width,
+           out_size = (size_t)(out_pixels * s->filters) * g.width;
     inlay_status status = INLAY_OK;
-    memset(out, 0, (size_t)(conv_pixels(s->window) * g.s.channels * s->filters) * sizeof *out);
     for (int64_t k = 0; k < s->groups && status == INLAY_OK; k++)
         for (int64_t b = 0; b < s->batch && status == INLAY_OK; b++) {
-            take_columns(gradient + b * out_pixels * s->filters, out_pixels, s->filters, k * g.s.filters, g.s.filters,
+            take_columns(&g, gradient + (size_t)b * out_size, out_pixels, s->filters, k * g.s.filters, g.s.filters,
                          g.values);
-            take_columns(in + b * in_pixels * s->channels, in_pixels, s->channels, k * g.s.channels, g.s.channels,
-                         g.image);
-            status = add_filter(&g, out + k * g.s.filters, err);
+            take_columns(&g, in + (size_t)b * in_size, in_pixels, s->channels, k * g.s.channels, g.s.channels, g.image);
+            status = add_filter(&g, s->filters, out + (size_t)(k * g.s.filters) * g.width, err);
         }
     free_group(&g);
     return status;
@@ -176,12 +189,13 @@ static inlay_status filter_back(const conv_sizes *s, const float *in, const floa
 
 /* ---- running */
 
-/* T with channels last, in float32. */
+/* T with channels last, in float32 or float64. */
 static inlay_status as_floats(op_call *c, tensor *t, bool is_image, tensor **out, inlay_error *err) {
     const window_attrs *w = c->node->state;
     tensor *last;
     TRY(is_image ? window_channels_last(w, t, c->budget, &last, err) : tensor_aligned(t, c->budget, &last, err));
-    inlay_status status = tensor_to_float(last, INLAY_FLOAT32, c->budget, out, err);
+    inlay_status status =
+        tensor_to_float(last, t->type == INLAY_FLOAT64 ? t->type : INLAY_FLOAT32, c->budget, out, err);
     tensor_release(last);
     return status;
 }
@@ -189,7 +203,7 @@ static inlay_status as_floats(op_call *c, tensor *t, bool is_image, tensor **out
 static inlay_status give(op_call *c, tensor *floats, bool is_image, inlay_error *err) {
     dtype wanted = c->node->out.items[0].type;
     tensor *out = floats;
-    if (wanted != INLAY_FLOAT32) {
+    if (wanted != floats->type) {
         inlay_status status = tensor_new(wanted, &floats->dims, c->budget, &out, err);
         if (status == INLAY_OK) cast_run(out->data, wanted, floats->data, INLAY_FLOAT32, (size_t)floats->count);
         tensor_release(floats);
@@ -221,9 +235,9 @@ static inlay_status back_run(op_call *c, inlay_error *err) {
     shape dims = for_filter ? said : window_shape(&last, s.batch, s.channels, s.in);
     inlay_status status = as_floats(c, other, for_filter, &a, err);
     if (status == INLAY_OK) status = as_floats(c, gradient, true, &b, err);
-    if (status == INLAY_OK) status = tensor_new_zero(INLAY_FLOAT32, &dims, c->budget, &out, err);
+    if (status == INLAY_OK) status = tensor_new_zero(b->type, &dims, c->budget, &out, err);
     if (status == INLAY_OK && out->count && b->count)
-        status = (for_filter ? filter_back : input_back)(&s, tensor_f32(a), tensor_f32(b), tensor_f32(out), err);
+        status = (for_filter ? filter_back : input_back)(b->type, &s, a->data, b->data, out->data, err);
     tensor_release(a);
     tensor_release(b);
     if (status == INLAY_OK) return give(c, out, !for_filter, err);

@@ -135,8 +135,10 @@ static inlay_status fused_floats(op_call *c, norm_work *w, inlay_error *err) {
     fused f = {0};
     TRY(fused_vectors(c, w->channels, &f, err));
     if (w->outer * w->inner == 0) { /* nothing has no moments */
-        for (int64_t i = 0; i < w->channels; i++)
-            f.batch_mean[i] = f.batch_variance[i] = f.saved_mean[i] = f.saved_variance[i] = state->training ? NAN : 0;
+        for (int64_t i = 0; i < w->channels; i++) {
+            f.batch_mean[i] = f.batch_variance[i] = NAN;
+            f.saved_mean[i] = f.saved_variance[i] = 0;
+        }
         return INLAY_OK;
     }
     if (state->training)

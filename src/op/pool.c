@@ -1,9 +1,11 @@
 /* Pools and what else looks at windows without a filter of weights. */
 #include "kernel/conv/pool.h"
 
+#include "base/num.h"
 #include "kernel/cast/cast.h"
 #include "op/families.h"
 #include "op/parallel.h"
+#include "op/top.h"
 #include "op/window.h"
 
 #include <math.h>
@@ -105,63 +107,55 @@ static inlay_status pool_run_op(op_call *c, inlay_error *err) {
 
 typedef struct argmax_work {
     const conv_sizes *s;
-    const tensor *in; /* float64 */
-    double *largest;
-    int64_t *places;
+    const tensor *in;
+    tensor *values, *places;
     bool with_batch;
 } argmax_work;
 
-static void argmax_pixel(const argmax_work *w, int64_t pixel) {
+/* Channel C of the window that begins at (Y0, X0) of the image whose first pixel is IMAGE: where its largest lies. */
+static int64_t largest_at(const argmax_work *w, int64_t image, int64_t y0, int64_t x0, int64_t c) {
     const conv_sizes *s = w->s;
-    const double *in = (const double *)(const void *)w->in->data;
-    int64_t x0 = pixel % s->out[2] * s->stride[2] - s->before[2];
-    int64_t y0 = pixel / s->out[2] % s->out[1] * s->stride[1] - s->before[1];
-    int64_t image = pixel / s->out[2] / s->out[1] * s->in[1] * s->in[2];
-    double *most = w->largest + pixel * s->channels;
-    int64_t *place = w->places + pixel * s->channels;
-    for (int64_t c = 0; c < s->channels; c++) place[c] = -1;
-    for (int64_t y = y0 < 0 ? 0 : y0; y < y0 + s->window[1] && y < s->in[1]; y++)
-        for (int64_t x = x0 < 0 ? 0 : x0; x < x0 + s->window[2] && x < s->in[2]; x++)
-            for (int64_t c = 0; c < s->channels; c++) {
-                int64_t at = (y * s->in[2] + x) * s->channels + c;
-                double v = in[image * s->channels + at];
-                if (place[c] >= 0 && !(v > most[c])) continue;
-                most[c] = v;
-                place[c] = w->with_batch ? image * s->channels + at : at;
-            }
+    int64_t found = -1, most = 0;
+    for (int64_t y = max_i64(y0, 0); y < y0 + s->window[1] && y < s->in[1]; y++)
+        for (int64_t x = max_i64(x0, 0); x < x0 + s->window[2] && x < s->in[2]; x++) {
+            int64_t at = (image + y * s->in[2] + x) * s->channels + c, key = order_key(w->in, at);
+            if (found >= 0 && key <= most) continue;
+            most = key;
+            found = at;
+        }
+    return found;
 }
 
 static void argmax_pixels(void *ctx, int64_t first, int64_t n) {
-    for (int64_t i = first; i < first + n; i++) argmax_pixel(ctx, i);
+    const argmax_work *w = ctx;
+    const conv_sizes *s = w->s;
+    size_t width = dtype_size(w->in->type);
+    for (int64_t p = first; p < first + n; p++) {
+        int64_t image = p / s->out[2] / s->out[1] * s->in[1] * s->in[2];
+        int64_t y0 = p / s->out[2] % s->out[1] * s->stride[1] - s->before[1];
+        int64_t x0 = p % s->out[2] * s->stride[2] - s->before[2];
+        for (int64_t c = 0; c < s->channels; c++) {
+            int64_t at = largest_at(w, image, y0, x0, c), to = p * s->channels + c;
+            memcpy(w->values->data + (size_t)to * width, w->in->data + (size_t)at * width, width);
+            order_put_place(w->places, to, w->with_batch ? at : at - image * s->channels);
+        }
+    }
 }
 
 static inlay_status argmax_run(op_call *c, inlay_error *err) {
     window_attrs w = *(const window_attrs *)c->node->state;
     conv_sizes s;
     shape dims;
-    tensor *values, *places, *wide = NULL, *most = NULL, *found = NULL;
-    argmax_work work = {.s = &s};
+    argmax_work work = {.s = &s, .in = c->in[0]};
     TRY(attr_bool(&c->node->attributes, "include_batch_in_index", &work.with_batch, err));
     if (w.channels_first) return fail(err, INLAY_UNIMPLEMENTED, "data_format NCHW is not supported");
-    if (c->in[0]->type == INLAY_INT64 || c->in[0]->type == INLAY_UINT64) return op_unsupported(c, c->in[0]->type, err);
+    if (c->in[0]->count == 0) return fail(err, INLAY_INVALID_ARGUMENT, "the input must not be empty");
+    if (!order_known(c->in[0]->type)) return op_unsupported(c, c->in[0]->type, err);
     TRY(place_pool(c, &w, &s, &dims, err));
-    TRY(op_output(c, 0, &dims, &values, err));
-    TRY(op_output(c, 1, &dims, &places, err));
-    inlay_status status = tensor_to_float(c->in[0], INLAY_FLOAT64, c->budget, &wide, err);
-    if (status == INLAY_OK) status = tensor_new(INLAY_FLOAT64, &dims, c->budget, &most, err);
-    if (status == INLAY_OK) status = tensor_new(INLAY_INT64, &dims, c->budget, &found, err);
-    if (status == INLAY_OK) {
-        work.in = wide;
-        work.largest = (double *)(void *)most->data;
-        work.places = tensor_i64(found);
-        op_parallel(s.batch * s.out[1] * s.out[2], GRAIN / (s.channels + 1) + 1, argmax_pixels, &work);
-        cast_run(values->data, values->type, most->data, INLAY_FLOAT64, (size_t)values->count);
-        cast_run(places->data, places->type, found->data, INLAY_INT64, (size_t)places->count);
-    }
-    tensor_release(wide);
-    tensor_release(most);
-    tensor_release(found);
-    return status;
+    TRY(op_output(c, 0, &dims, &work.values, err));
+    TRY(op_output(c, 1, &dims, &work.places, err));
+    op_parallel(s.batch * s.out[1] * s.out[2], grain_of(&s) / 8 + 1, argmax_pixels, &work);
+    return INLAY_OK;
 }
 
 /* ---- the largest of sums with a filter */

@@ -88,7 +88,8 @@ inlay_status window_place(const window_attrs *w, const int64_t window[CONV_DIMS]
         s->before[d] = w->before[d];
         if (bytes_is(w->padding, "SAME") && d >= shift(w)) {
             s->out[d] = (in + stride - 1) / stride;
-            s->before[d] = max_i64(0, (s->out[d] - 1) * stride + reach - in) / 2;
+            int64_t margin = (s->out[d] - 1) * stride + reach - in;
+            s->before[d] = (w->dims == 2 ? max_i64(0, margin) : margin) / 2; /* over volumes windows may start inside */
             continue;
         }
         padded += w->before[d] + w->after[d];

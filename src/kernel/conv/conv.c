@@ -100,41 +100,49 @@ void conv_finish(const conv_after *after, int64_t filters, int64_t n, const floa
 
 /* ---- windows as rows of a matrix */
 
-/* One pixel's window; COPY(in, row, bytes) or its opposite for each run of channels. */
-static void walk_window(const conv_sizes *s, int64_t pixel, void (*fn)(float *in, float *row, int64_t n), float *in,
-                        float *row) {
+/* FN(pixel of the input or NULL, its place in ROW, bytes) for each pixel of a window; WIDTH bytes a pixel. */
+static inline void walk_window(const conv_sizes *s, size_t width, int64_t pixel,
+                               void (*fn)(uint8_t *in, uint8_t *row, size_t bytes), uint8_t *in, uint8_t *row) {
     int64_t rest = pixel, at[CONV_DIMS];
     for (int d = CONV_DIMS; d-- > 0; rest /= s->out[d]) at[d] = rest % s->out[d] * s->stride[d] - s->before[d];
     for (int64_t z = 0; z < s->window[0]; z++)
         for (int64_t y = 0; y < s->window[1]; y++)
-            for (int64_t x = 0; x < s->window[2]; x++, row += s->channels) {
+            for (int64_t x = 0; x < s->window[2]; x++, row += width) {
                 int64_t pz = at[0] + z * s->dilation[0], py = at[1] + y * s->dilation[1],
                         px = at[2] + x * s->dilation[2];
                 bool there = pz >= 0 && pz < s->in[0] && py >= 0 && py < s->in[1] && px >= 0 && px < s->in[2];
                 int64_t from = ((rest * s->in[0] + pz) * s->in[1] + py) * s->in[2] + px;
-                fn(there ? in + from * s->channels : NULL, row, s->channels);
+                fn(there ? in + (size_t)from * width : NULL, row, width);
             }
 }
 
-static void copy_in(float *in, float *row, int64_t n) {
+static inline void copy_in(uint8_t *in, uint8_t *row, size_t bytes) {
     if (in)
-        memcpy(row, in, (size_t)n * sizeof *row);
+        memcpy(row, in, bytes);
     else
-        memset(row, 0, (size_t)n * sizeof *row);
+        memset(row, 0, bytes);
 }
 
-static void add_back(float *in, float *row, int64_t n) {
-    for (int64_t i = 0; in && i < n; i++) in[i] += row[i];
+#define ADD_BACK(name, T)                                                      \
+    static inline void name(uint8_t *in, uint8_t *row, size_t bytes) {         \
+        T *to = (T *)(void *)in;                                               \
+        const T *from = (const T *)(const void *)row;                          \
+        for (size_t i = 0; in && i < bytes / sizeof(T); i++) to[i] += from[i]; \
+    }
+ADD_BACK(add_back_f32, float)
+ADD_BACK(add_back_f64, double)
+
+void conv_gather(dtype t, const conv_sizes *s, const void *in, int64_t first, int64_t n, void *rows) {
+    size_t width = (size_t)s->channels * dtype_size(t), length = (size_t)conv_pixels(s->window) * width;
+    for (int64_t i = 0; i < n; i++)
+        walk_window(s, width, first + i, copy_in, (uint8_t *)(uintptr_t)in, (uint8_t *)rows + (size_t)i * length);
 }
 
-void conv_gather(const conv_sizes *s, const float *in, int64_t first, int64_t n, float *rows) {
-    int64_t length = conv_pixels(s->window) * s->channels;
-    for (int64_t i = 0; i < n; i++) walk_window(s, first + i, copy_in, (float *)(uintptr_t)in, rows + i * length);
-}
-
-void conv_scatter(const conv_sizes *s, const float *rows, int64_t first, int64_t n, float *in) {
-    int64_t length = conv_pixels(s->window) * s->channels;
-    for (int64_t i = 0; i < n; i++) walk_window(s, first + i, add_back, in, (float *)(uintptr_t)rows + i * length);
+void conv_scatter(dtype t, const conv_sizes *s, const void *rows, int64_t first, int64_t n, void *in) {
+    size_t width = (size_t)s->channels * dtype_size(t), length = (size_t)conv_pixels(s->window) * width;
+    for (int64_t i = 0; i < n; i++)
+        walk_window(s, width, first + i, t == INLAY_FLOAT64 ? add_back_f64 : add_back_f32, in,
+                    (uint8_t *)(uintptr_t)rows + (size_t)i * length);
 }
 
 typedef struct gather_job {
@@ -146,7 +154,8 @@ typedef struct gather_job {
 
 static void gather_part(void *ctx, int64_t first, int64_t n) {
     const gather_job *j = ctx;
-    conv_gather(j->s, j->in, j->first + first, n, j->rows + first * conv_pixels(j->s->window) * j->s->channels);
+    conv_gather(INLAY_FLOAT32, j->s, j->in, j->first + first, n,
+                j->rows + first * conv_pixels(j->s->window) * j->s->channels);
 }
 
 /* Whether the windows are the pixels themselves. */

@@ -42,10 +42,10 @@ inlay_status conv_run(const conv_made *c, const float *in, const float *bias, co
 /* One convolution of any of the dtypes, by plain loops over the pool. Integers wrap. False: another dtype. */
 bool conv_direct(dtype t, const conv_sizes *sizes, const void *in, const void *filter, void *out);
 
-/* The windows of pixels [first, first + n) of group 0 of the whole output, as rows [window.., channels]; what lies
- * outside is zero. And the way back: rows are added to the input where they came from. */
-void conv_gather(const conv_sizes *s, const float *in, int64_t first, int64_t n, float *rows);
-void conv_scatter(const conv_sizes *s, const float *rows, int64_t first, int64_t n, float *in);
+/* The windows of pixels [first, first + n) of the whole output, as rows [window.., channels]; what lies outside is zero.
+ * And the way back: rows are added to the input where they came from. float32 and float64. */
+void conv_gather(dtype t, const conv_sizes *s, const void *in, int64_t first, int64_t n, void *rows);
+void conv_scatter(dtype t, const conv_sizes *s, const void *rows, int64_t first, int64_t n, void *in);
 
 /* For tests and benchmarks, while no convolution is made: whether oneDNN may be used ($INLAY_GEMM=portable: not). */
 void conv_choose(bool onednn);

@@ -334,6 +334,8 @@ static bool make_kinds(onednn_conv *c, int dimension, const float *filter) {
 }
 
 onednn_conv *onednn_conv_make(const conv_sizes *s, const conv_after *after, const float *filter) {
+    for (int d = 0; d < CONV_DIMS; d++)
+        if (s->before[d] < 0) return NULL;
     pthread_once(&lib.once, load);
     onednn_conv *c = lib.ready ? mem_zalloc(1, sizeof *c) : NULL;
     if (!c) return NULL;
