@@ -239,7 +239,39 @@ static inlay_status bound_run(op_call *c, inlay_error *err) {
     return INLAY_OK;
 }
 
+/* ---- HistogramFixedWidth: equal bins between two values; what lies outside goes to the bins at the ends */
+
+static inlay_status histogram_run(op_call *c, inlay_error *err) {
+    int64_t bins;
+    tensor *values, *range, *out;
+    TRY(tensor_scalar_int(c->in[2], "nbins", &bins, err));
+    if (bins <= 0) return fail(err, INLAY_INVALID_ARGUMENT, "nbins (%lld) must be positive", (long long)bins);
+    if (c->in[1]->dims.rank != 1 || c->in[1]->count != 2)
+        return fail(err, INLAY_INVALID_ARGUMENT, "value_range must have 2 elements");
+    shape dims = shape_vector(bins);
+    TRY(op_output(c, 0, &dims, &out, err));
+    if (out->type != INLAY_INT32 && out->type != INLAY_INT64) return op_unsupported(c, out->type, err);
+    memset(out->data, 0, (size_t)out->size);
+    TRY(tensor_to_float(c->in[1], INLAY_FLOAT64, c->budget, &range, err));
+    double low = ((const double *)(const void *)range->data)[0], high = ((const double *)(const void *)range->data)[1];
+    tensor_release(range);
+    if (!(low < high)) return fail(err, INLAY_INVALID_ARGUMENT, "value_range must rise, not %g to %g", low, high);
+    TRY(tensor_to_float(c->in[0], INLAY_FLOAT64, c->budget, &values, err));
+    double step = (high - low) / (double)bins;
+    for (int64_t i = 0; i < values->count; i++) {
+        double at = (((const double *)(const void *)values->data)[i] - low) / step;
+        int64_t bin = !(at > 0) ? 0 : at > (double)(bins - 1) ? bins - 1 : (int64_t)at;
+        if (out->type == INLAY_INT64)
+            tensor_i64(out)[bin]++;
+        else
+            tensor_i32(out)[bin]++;
+    }
+    tensor_release(values);
+    return INLAY_OK;
+}
+
 const op_impl count_impls[] = {
+    {"HistogramFixedWidth", .run = histogram_run},
     {"Bincount", .run = bincount_run},
     {"DenseBincount", .run = dense_bincount_run},
     {"RaggedBincount", .run = ragged_bincount_run},

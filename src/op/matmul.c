@@ -1,4 +1,5 @@
-/* Matrix products. */
+/* Matrix products, and cross products of vectors. */
+#include "kernel/eltwise/eltwise.h"
 #include "kernel/gemm/gemm.h"
 #include "op/broadcast.h"
 #include "op/families.h"
@@ -90,7 +91,30 @@ static inlay_status matmul_run(op_call *c, inlay_error *err) {
     return multiply(c, &g, &together, out, err);
 }
 
+/* a × b in the three numbers of the last dimension. */
+static inlay_status cross_run(op_call *c, inlay_error *err) {
+    const tensor *a = c->in[0], *b = c->in[1];
+    char at[SHAPE_TEXT], bt[SHAPE_TEXT];
+    binary_fn times = eltwise_binary(BINARY_MUL, a->type), less = eltwise_binary(BINARY_SUB, a->type);
+    if (!times || !less) return op_unsupported(c, a->type, err);
+    if (!shape_equal(&a->dims, &b->dims) || a->dims.rank < 1 || a->dims.dims[a->dims.rank - 1] != 3)
+        return fail(err, INLAY_INVALID_ARGUMENT, "shapes %s and %s are no vectors of 3", shape_text(&a->dims, at),
+                    shape_text(&b->dims, bt));
+    tensor *out;
+    TRY(op_output(c, 0, &a->dims, &out, err));
+    size_t width = dtype_size(a->type);
+    for (int64_t i = 0; i < a->count; i++) {
+        _Alignas(8) uint8_t first[8], second[8];
+        size_t start = (size_t)(i / 3 * 3), y = start + (size_t)(i % 3 + 1) % 3, z = start + (size_t)(i % 3 + 2) % 3;
+        times(first, a->data + y * width, b->data + z * width, 1, 1, 1);
+        times(second, a->data + z * width, b->data + y * width, 1, 1, 1);
+        less(out->data + (size_t)i * width, first, second, 1, 1, 1);
+    }
+    return INLAY_OK;
+}
+
 const op_impl matmul_impls[] = {
+    {"Cross", .run = cross_run},
     {"MatMul", .run = matmul_run, .detail = MATMUL, .flags = OP_ANY_ALIGNMENT},
     {"BatchMatMul", .run = matmul_run, .detail = BATCHED, .flags = OP_ANY_ALIGNMENT},
     {"BatchMatMulV2", .run = matmul_run, .detail = BATCHED, .flags = OP_ANY_ALIGNMENT},

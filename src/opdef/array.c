@@ -14,6 +14,7 @@ const op_def array_defs[] = {
     {"PreventGradient", .in = "input:T", .out = "output:T", .attrs = "T:type message:string=''", .flags = OP_FORWARD},
     {"DeepCopy", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_FORWARD | OP_STATEFUL},
     {"CheckNumerics", .in = "tensor:T", .out = "output:T", .attrs = "T:type message:string", .flags = OP_STATEFUL},
+    {"CheckNumericsV2", .in = "tensor:T", .out = "output:T", .attrs = "T:type message:string", .flags = OP_STATEFUL},
     {"Reshape", .in = "tensor:T shape:Tshape", .out = "output:T", .attrs = "T:type Tshape:type=int32"},
     {"ExpandDims", .in = "input:T dim:Tdim", .out = "output:T", .attrs = "T:type Tdim:type=int32"},
     {"Squeeze", .in = "input:T", .out = "output:T", .attrs = "T:type squeeze_dims:list(int)=[]"},
@@ -73,6 +74,9 @@ const op_def array_defs[] = {
      .attrs = "T:type Taxis:type=int64 out_idx:type=int32"},
     {"ReverseV2", .in = "tensor:T axis:Tidx", .out = "output:T", .attrs = "Tidx:type=int32 T:type"},
     {"Roll", .in = "input:T shift:Tshift axis:Taxis", .out = "output:T", .attrs = "T:type Tshift:type Taxis:type"},
+    {"ReverseSequence", .in = "input:T seq_lengths:Tlen", .out = "output:T",
+     .attrs = "T:type Tlen:type=int64 seq_dim:int batch_dim:int=0"},
+    {"ListDiff", .in = "x:T y:T", .out = "out:T idx:out_idx", .attrs = "T:type out_idx:type=int32"},
     {"ScatterNd", .in = "indices:Tindices updates:T shape:Tindices", .out = "output:T",
      .attrs = "T:type Tindices:type bad_indices_policy:string=''"},
 };

@@ -4,6 +4,8 @@
 const op_def count_defs[] = {
     {"Bucketize", .in = "input:T", .out = "output:int32", .attrs = "T:type boundaries:list(float)"},
     {"Bincount", .in = "arr:int32 size:int32 weights:T", .out = "bins:T", .attrs = "T:type"},
+    {"HistogramFixedWidth", .in = "values:T value_range:T nbins:int32", .out = "out:dtype",
+     .attrs = "T:type dtype:type=int32"},
     {"DenseBincount", .in = "input:Tidx size:Tidx weights:T", .out = "output:T",
      .attrs = "Tidx:type T:type binary_output:bool=false"},
     {"SparseBincount", .in = "indices:int64 values:Tidx dense_shape:int64 size:Tidx weights:T", .out = "output:T",

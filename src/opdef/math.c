@@ -80,6 +80,7 @@ const op_def math_defs[] = {
     {"SelectV2", .in = "condition:bool t:T e:T", .out = "output:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
     {"ClipByValue", .in = "t:T clip_value_min:T clip_value_max:T", .out = "output:T", .attrs = "T:type",
      .flags = OP_ELEMENTWISE},
+    {"Cross", .in = "a:T b:T", .out = "product:T", .attrs = "T:type"},
     {"MatMul", .in = "a:T b:T", .out = "product:T",
      .attrs = "transpose_a:bool=false transpose_b:bool=false T:type grad_a:bool=false grad_b:bool=false"},
     {"BatchMatMul", .in = "x:T y:T", .out = "output:T",

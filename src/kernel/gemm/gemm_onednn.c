@@ -14,6 +14,7 @@ typedef struct {
 
 static struct {
     pthread_once_t once;
+    void *library;
     sgemm_fn sgemm;
     int (*get_threads)(void); /* OpenMP's, of the calling thread; NULL when the library has another runtime */
     void (*set_threads)(int);
@@ -31,6 +32,7 @@ static void open_library(void) {
     for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
         library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) return;
+    lib.library = library;
     const version_head *(*version)(void) = NULL;
     find(library, "dnnl_version", &version);
     find(library, "omp_get_max_threads", &lib.get_threads);
@@ -51,14 +53,28 @@ const char *onednn_version(void) {
     return onednn_load() ? lib.version : NULL;
 }
 
+bool onednn_find(const char *name, void *slot) {
+    if (!onednn_load()) return false;
+    find(lib.library, name, slot);
+    return *(void **)slot != NULL;
+}
+
+int onednn_begin(void) {
+    if (!lib.get_threads || !lib.set_threads) return 1;
+    int before = lib.get_threads();
+    if (before != 1) lib.set_threads(1);
+    return before;
+}
+
+void onednn_end(int before) {
+    if (before != 1) lib.set_threads(before);
+}
+
 bool onednn_sgemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                   const float *b, int64_t ldb, float *c, int64_t ldc) {
     if (!onednn_load()) return false;
-    /* The number of threads is the calling thread's own setting, which may matter to the program that uses us. */
-    bool omp = lib.get_threads && lib.set_threads;
-    int before = omp ? lib.get_threads() : 1;
-    if (omp && before != 1) lib.set_threads(1);
+    int before = onednn_begin();
     int status = lib.sgemm(trans_a ? 'T' : 'N', trans_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, 0.0f, c, ldc);
-    if (omp && before != 1) lib.set_threads(before);
+    onednn_end(before);
     return status == 0;
 }
