@@ -5,6 +5,7 @@
  *   inlay_set_, inlay_version      the library as a whole: threads, log, version
  *   inlay_tensor_                  arrays of numbers or strings
  *   inlay_model_                   open a model, list its signatures, run one
+ *   inlay_ops_                     which ops run, which ones a model needs
  *   inlay_search_                  ask a fused model for the most similar rows
  *   inlay_vectors_                 ask vectors in memory or in files, with no model
  *   inlay_store_, inlay_export     list, measure and read stored tensors, write them as NumPy files
@@ -207,12 +208,16 @@ typedef struct inlay_model_options {
     const char *allow_files_in; /* folder that ops which read files may use; NULL: none but the model's own assets */
     bool lock_indexes; /* keep the search indexes, and the side numbers of their rows, in memory by mlock(2); where it
                           is not allowed (RLIMIT_MEMLOCK) opening fails with RESOURCE_EXHAUSTED */
+    const char *checkpoint; /* of a graph or .meta file: where its variables are (what inlay_store_open calls a
+                               checkpoint). NULL: for NAME.meta the checkpoint NAME, if there is one */
 } inlay_model_options;
 INLAY_API void inlay_model_options_init(inlay_model_options *options);
 
-/* Opens a SavedModel directory or a frozen GraphDef (.pb). OPTIONS may be NULL. Variables are mapped, not read;
- * checksums are not verified. *out is the caller's (inlay_model_close); NULL on failure. Errors: NOT_FOUND, DATA_LOSS
- * (damaged file, or a shard shorter than an entry needs), INVALID_ARGUMENT, UNIMPLEMENTED. */
+/* Opens a SavedModel directory, a GraphDef (.pb), frozen or with a checkpoint, or a MetaGraphDef (.meta) with its
+ * checkpoint. OPTIONS may be NULL. Variables are mapped, not read; checksums are not verified. A graph's variables are
+ * restored by its own restore op, or by their names when it has none, tables by the ops that it lists for that. *out is
+ * the caller's (inlay_model_close); NULL on failure. Errors: NOT_FOUND, DATA_LOSS (damaged file, or a shard shorter
+ * than an entry needs), INVALID_ARGUMENT, UNIMPLEMENTED. */
 INLAY_API inlay_status inlay_model_open(const char *path, const inlay_model_options *options, inlay_model **out,
                                         inlay_error *error);
 INLAY_API void inlay_model_close(inlay_model *model); /* no run may be under way; NULL is fine */
@@ -271,9 +276,56 @@ INLAY_API inlay_status inlay_model_run(inlay_model *model, const char *signature
                                        size_t n_inputs, inlay_named_tensor *outputs, size_t n_outputs,
                                        inlay_error *error);
 
+/* The same by names of the graph's tensors ("x:0"; "x" is its first output), as a session has it: FEEDS are given,
+ * inner tensors too, FETCHES are computed. Errors besides: NOT_FOUND (a node that the graph has not). */
+INLAY_API inlay_status inlay_model_run_graph(inlay_model *model, const inlay_named_tensor *feeds, size_t n_feeds,
+                                             inlay_named_tensor *fetches, size_t n_fetches, inlay_error *error);
+
+/* The dtype of tensor NAME of the graph; INLAY_INVALID_DTYPE when it does not say. NOT_FOUND. */
+INLAY_API inlay_status inlay_model_tensor_dtype(inlay_model *model, const char *name, inlay_dtype *out,
+                                                inlay_error *error);
+
 /* Writes the nodes that signature SIGNATURE runs after all passes, a line each, in the order they run, to FN. */
 INLAY_API inlay_status inlay_model_describe(inlay_model *model, const char *signature,
                                             void (*fn)(void *user, const char *line), void *user, inlay_error *error);
+
+/* ---- ops */
+
+/* An op as its row declares it: arguments "data:T sizes:N*int32", each with its dtype or the attribute that says it;
+ * attributes "T:type N:int=1" with their defaults. "" where there are none. */
+typedef struct inlay_op {
+    const char *name;
+    const char *inputs, *outputs, *attributes;
+} inlay_op;
+
+/* The ops that this build runs, by rising name. */
+INLAY_API size_t inlay_ops_count(void);
+INLAY_API bool inlay_ops_at(size_t index, inlay_op *out); /* false out of range; what it points to stays */
+
+typedef struct inlay_op_use {
+    const char *op;
+    uint64_t nodes;      /* that are needed; those of a function count once, however often it is called */
+    bool runs;           /* in this build, with some dtypes */
+    const char *library; /* which brings the op, "TensorFlow Text"; NULL: TensorFlow itself, or one that is not known */
+} inlay_op_use;
+
+typedef struct inlay_signature_ops {
+    const char *key;         /* of the signature; "": a graph without signatures, all of it; NULL: what loading runs */
+    const inlay_op_use *ops; /* by rising name */
+    size_t n_ops, n_missing; /* ops, and those of them that do not run */
+} inlay_signature_ops;
+
+typedef struct inlay_model_ops {
+    const inlay_signature_ops *signatures;
+    size_t n_signatures;
+    size_t n_missing; /* different ops that do not run */
+} inlay_model_ops;
+
+/* Lists what the metagraph TAG_SET (as inlay_model_options has it) of the model at PATH needs, without loading it.
+ * *out is the caller's (inlay_ops_release); NULL on failure. Errors: as inlay_model_open. */
+INLAY_API inlay_status inlay_ops_needed(const char *path, const char *tag_set, inlay_model_ops **out,
+                                        inlay_error *error);
+INLAY_API void inlay_ops_release(inlay_model_ops *ops); /* NULL is fine */
 
 /* ---- search */
 

@@ -44,6 +44,15 @@ inlay_status inlay_model_run(inlay_model *m, const char *signature, const inlay_
     return model_run(inner(m), signature, inputs, n_inputs, outputs, n_outputs, NULL, error);
 }
 
+inlay_status inlay_model_run_graph(inlay_model *m, const inlay_named_tensor *feeds, size_t n_feeds,
+                                   inlay_named_tensor *fetches, size_t n_fetches, inlay_error *error) {
+    return model_run_graph(inner(m), feeds, n_feeds, fetches, n_fetches, NULL, 0, NULL, error);
+}
+
+inlay_status inlay_model_tensor_dtype(inlay_model *m, const char *name, inlay_dtype *out, inlay_error *error) {
+    return model_tensor_type(inner(m), name, out, error);
+}
+
 inlay_status inlay_model_describe(inlay_model *m, const char *signature, void (*fn)(void *user, const char *line),
                                   void *user, inlay_error *error) {
     return model_describe(inner(m), signature, fn, user, error);

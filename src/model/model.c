@@ -26,8 +26,25 @@ static inlay_status import(model *m, inlay_error *err) {
     return graph_import(&m->g, m->graph_of->graph_def, err);
 }
 
+/* Of NAME.meta the checkpoint NAME, as savers write them; NULL when there is none. */
+static const char *checkpoint_beside(model *m) {
+    static const char ending[] = ".meta";
+    const char *path = m->saved->path;
+    size_t size = strlen(path), cut = sizeof ending - 1;
+    if (m->saved->kind != SAVED_METAGRAPH || size <= cut || strcmp(path + size - cut, ending) != 0) return NULL;
+    const char *prefix = arena_copy(&m->memory, bytes_make(path, size - cut));
+    const char *index = prefix ? arena_format(&m->memory, "%s.index", prefix) : NULL;
+    return index && (file_exists(index) || file_exists(prefix)) ? prefix : NULL;
+}
+
 static inlay_status open_session(model *m, const inlay_model_options *o, inlay_error *err) {
-    session_options options = {.folder = m->saved->folder, .allow_files_in = o->allow_files_in, .copy = o->copy};
+    session_options options = {.folder = m->saved->folder,
+                               .allow_files_in = o->allow_files_in,
+                               .checkpoint = o->checkpoint ? o->checkpoint : checkpoint_beside(m),
+                               .copy = o->copy};
+    if (o->checkpoint && m->saved->kind == SAVED_MODEL)
+        return fail_at(err, INLAY_INVALID_ARGUMENT, m->saved->path, -1,
+                       "a SavedModel has its own variables; a checkpoint is for a graph or a .meta file");
     TRY(session_open(&options, &m->session, err));
     if (!m->saved->has_variables) return INLAY_OK;
     char *prefix;

@@ -42,6 +42,9 @@ inlay_status model_run_graph(model *m, const inlay_named_tensor *feeds, size_t n
                              size_t n_fetches, const char *const *targets, size_t n_targets,
                              const model_run_options *options, inlay_error *err);
 
+/* What the graph says of its tensor NAME: INLAY_INVALID_DTYPE when nothing. NOT_FOUND. */
+inlay_status model_tensor_type(const model *m, const char *name, dtype *out, inlay_error *err);
+
 /* The nodes that a run of SIGNATURE with all inputs and outputs makes, a line each, in order, after all passes. */
 inlay_status model_describe(model *m, const char *signature, void (*fn)(void *user, const char *line), void *user,
                             inlay_error *err);

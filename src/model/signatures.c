@@ -28,16 +28,32 @@ static inlay_status list_endpoints(model *m, const saved_signature *s, const sav
     return INLAY_OK;
 }
 
+static dtype edge_type(graph_edge e, arena *memory) {
+    op_values values;
+    if (!e.node->def) return INLAY_INVALID_DTYPE;
+    attrs a = graph_attrs(e.node);
+    bool found = opdef_values(e.node->def->out, &a, memory, &values, NULL) == INLAY_OK && e.output >= 0 &&
+                 e.output < values.count;
+    return found ? values.items[e.output].type : INLAY_INVALID_DTYPE;
+}
+
 /* What the graph says of tensor T, else what the signature says. */
 static dtype graph_type(model *m, const saved_tensor *t) {
     graph_edge e;
-    op_values values;
-    if (t->form != SAVED_DENSE || graph_find_tensor(&m->g, bytes_of(t->name), &e, NULL) != INLAY_OK || !e.node->def)
-        return t->type;
-    attrs a = graph_attrs(e.node);
-    bool found = opdef_values(e.node->def->out, &a, &m->memory, &values, NULL) == INLAY_OK && e.output >= 0 &&
-                 e.output < values.count && values.items[e.output].type != INLAY_INVALID_DTYPE;
-    return found ? values.items[e.output].type : t->type;
+    if (t->form != SAVED_DENSE || graph_find_tensor(&m->g, bytes_of(t->name), &e, NULL) != INLAY_OK) return t->type;
+    dtype found = edge_type(e, &m->memory);
+    return found == INLAY_INVALID_DTYPE ? t->type : found;
+}
+
+inlay_status model_tensor_type(const model *m, const char *name, dtype *out, inlay_error *err) {
+    graph_edge e;
+    arena scratch;
+    *out = INLAY_INVALID_DTYPE;
+    TRY(graph_find_tensor(&m->g, bytes_of(name), &e, err));
+    arena_init(&scratch, 0);
+    *out = edge_type(e, &scratch);
+    arena_free(&scratch);
+    return INLAY_OK;
 }
 
 inlay_status model_list_signatures(model *m, inlay_error *err) {

@@ -218,6 +218,11 @@ static inlay_status make(plan *p, inlay_error *err) {
     return prepare_all(p, err);
 }
 
+bool plan_can_run(const char *op) {
+    const op_def *def = opdef_find(bytes_of(op));
+    return def && ((def->flags & OP_CALL) || strcmp(op, "Const") == 0 || op_find(op));
+}
+
 inlay_status plan_make(program *source, op_host *host, plan **out, inlay_error *err) {
     *out = NULL;
     plan *p = mem_zalloc(1, sizeof *p);

@@ -28,6 +28,9 @@ typedef struct run_options {
 inlay_status plan_run(const plan *p, tensor *const *feeds, tensor **fetched, const run_options *options,
                       inlay_error *err);
 
+/* Whether a node of op OP can run, by its own row or by what plans make of it. */
+bool plan_can_run(const char *op);
+
 /* A line for each node in the order they run: "name = Op(inputs) attributes". */
 void plan_describe(const plan *p, void (*fn)(void *user, const char *line), void *user);
 

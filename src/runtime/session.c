@@ -15,6 +15,7 @@ struct session {
     resource_store resources;
     char *assets, *variables, *extra, *allowed; /* real paths, or NULL */
     char *own;                                  /* prefix of the model's own checkpoint as loading names it, or NULL */
+    checkpoint *given;                          /* NULL: none */
     bool copy;
     pthread_mutex_t lock; /* around bundles */
     open_bundle *bundles;
@@ -128,6 +129,8 @@ static inlay_status restore(op_host *host, bytes prefix, bytes name, bytes slice
     char *text;
     bundle *b;
     *out = NULL;
+    if (s->given && bytes_is(prefix, checkpoint_prefix(s->given)))
+        return checkpoint_read(s->given, name, slice, out, err);
     TRY(text_of(prefix, &text, err));
     inlay_status status = check_prefix(s, text, err);
     if (status == INLAY_OK) {
@@ -190,6 +193,8 @@ inlay_status session_open(const session_options *options, session **out, inlay_e
     s->copy = options->copy;
     s->host = (op_host){.resources = &s->resources, .restore = restore, .open_file = open_file};
     status = find_folders(s, options, err);
+    if (status == INLAY_OK && options->checkpoint)
+        status = checkpoint_open(options->checkpoint, options->copy, &s->given, err);
     if (status == INLAY_OK)
         *out = s;
     else
@@ -205,6 +210,7 @@ void session_close(session *s) {
         mem_free(s->bundles[i].prefix);
     }
     mem_free(s->bundles);
+    checkpoint_close(s->given);
     mem_free(s->assets);
     mem_free(s->variables);
     mem_free(s->extra);
@@ -212,6 +218,10 @@ void session_close(session *s) {
     mem_free(s->own);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
+}
+
+checkpoint *session_checkpoint(session *s) {
+    return s->given;
 }
 
 op_host *session_host(session *s) {

@@ -108,5 +108,8 @@ def find_model(folder, key):
         if (candidate / "saved_model.pb").exists() or (candidate / "saved_model.pbtxt").exists():
             return candidate
     graphs = sorted(p for p in folder.glob("*.pb"))
+    metas = sorted(folder.glob("*.meta"))  # with the checkpoint beside it
+    if not graphs and key == "graph":
+        return metas[0] if metas else None
     named = [p for p in graphs if p.stem == key]
     return named[0] if named else graphs[0] if graphs else None
