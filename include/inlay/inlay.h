@@ -268,6 +268,25 @@ typedef struct inlay_named_tensor {
     inlay_tensor *tensor;
 } inlay_named_tensor;
 
+/* A node that ran. START is seconds since the run began; BYTES is the size of its outputs. */
+typedef struct inlay_node_run {
+    const char *node, *op;
+    double start, seconds;
+    uint64_t bytes;
+} inlay_node_run;
+
+typedef struct inlay_run_options {
+    size_t size;    /* sizeof, set by inlay_run_options_init */
+    double timeout; /* seconds after which a run ends with DEADLINE_EXCEEDED, between nodes or within a long one; 0:
+                       none */
+    const int *cancelled; /* a run ends with CANCELLED soon after *CANCELLED, which any thread may set, is not 0; NULL:
+                             never */
+    void (*on_node)(void *user,
+                    const inlay_node_run *node); /* called after each node, on the calling thread; may be NULL */
+    void *user;
+} inlay_run_options;
+INLAY_API void inlay_run_options_init(inlay_run_options *options);
+
 /* Runs signature SIGNATURE. INPUTS [n_inputs] name the signature's inputs, those with a default may be left out.
  * OUTPUTS [n_outputs] name the outputs wanted; their tensors are filled in and are the caller's. On failure every
  * outputs[i].tensor is NULL. Errors: INVALID_ARGUMENT (an unknown or missing key, a dtype or shape that does not fit),
@@ -276,10 +295,17 @@ INLAY_API inlay_status inlay_model_run(inlay_model *model, const char *signature
                                        size_t n_inputs, inlay_named_tensor *outputs, size_t n_outputs,
                                        inlay_error *error);
 
+/* The same, as OPTIONS say. */
+INLAY_API inlay_status inlay_model_run_with(inlay_model *model, const char *signature, const inlay_named_tensor *inputs,
+                                            size_t n_inputs, inlay_named_tensor *outputs, size_t n_outputs,
+                                            const inlay_run_options *options, inlay_error *error);
+
 /* The same by names of the graph's tensors ("x:0"; "x" is its first output), as a session has it: FEEDS are given,
- * inner tensors too, FETCHES are computed. Errors besides: NOT_FOUND (a node that the graph has not). */
+ * inner tensors too, FETCHES are computed. OPTIONS may be NULL. Errors besides: NOT_FOUND (a node that the graph has
+ * not). */
 INLAY_API inlay_status inlay_model_run_graph(inlay_model *model, const inlay_named_tensor *feeds, size_t n_feeds,
-                                             inlay_named_tensor *fetches, size_t n_fetches, inlay_error *error);
+                                             inlay_named_tensor *fetches, size_t n_fetches,
+                                             const inlay_run_options *options, inlay_error *error);
 
 /* The dtype of tensor NAME of the graph; INLAY_INVALID_DTYPE when it does not say. NOT_FOUND. */
 INLAY_API inlay_status inlay_model_tensor_dtype(inlay_model *model, const char *name, inlay_dtype *out,

@@ -39,14 +39,36 @@ bool inlay_model_variable(const inlay_model *m, size_t index, inlay_variable *ou
     return model_variable(inner(m), index, out);
 }
 
+void inlay_run_options_init(inlay_run_options *options) {
+    *options = (inlay_run_options){.size = sizeof *options};
+}
+
+/* OPTIONS, of this or another version of the library, as *own and what the inner run takes. */
+static model_run_options asked(const inlay_run_options *options, inlay_run_options *own) {
+    inlay_run_options_init(own);
+    if (options) memcpy(own, options, options->size < sizeof *own ? options->size : sizeof *own);
+    return (model_run_options){.caller = own};
+}
+
+inlay_status inlay_model_run_with(inlay_model *m, const char *signature, const inlay_named_tensor *inputs,
+                                  size_t n_inputs, inlay_named_tensor *outputs, size_t n_outputs,
+                                  const inlay_run_options *options, inlay_error *error) {
+    inlay_run_options own;
+    model_run_options run = asked(options, &own);
+    return model_run(inner(m), signature, inputs, n_inputs, outputs, n_outputs, &run, error);
+}
+
 inlay_status inlay_model_run(inlay_model *m, const char *signature, const inlay_named_tensor *inputs, size_t n_inputs,
                              inlay_named_tensor *outputs, size_t n_outputs, inlay_error *error) {
     return model_run(inner(m), signature, inputs, n_inputs, outputs, n_outputs, NULL, error);
 }
 
 inlay_status inlay_model_run_graph(inlay_model *m, const inlay_named_tensor *feeds, size_t n_feeds,
-                                   inlay_named_tensor *fetches, size_t n_fetches, inlay_error *error) {
-    return model_run_graph(inner(m), feeds, n_feeds, fetches, n_fetches, NULL, 0, NULL, error);
+                                   inlay_named_tensor *fetches, size_t n_fetches, const inlay_run_options *options,
+                                   inlay_error *error) {
+    inlay_run_options own;
+    model_run_options run = asked(options, &own);
+    return model_run_graph(inner(m), feeds, n_feeds, fetches, n_fetches, NULL, 0, &run, error);
 }
 
 inlay_status inlay_model_tensor_dtype(inlay_model *m, const char *name, inlay_dtype *out, inlay_error *error) {

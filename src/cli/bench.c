@@ -22,6 +22,7 @@ static const char *const operands[] = {"MODEL|GRAPH", NULL};
 static const example examples[] = {
     {"inlay bench model/ --signature_def search --inputs text=questions.json", "median, p90 and p99 of one call"},
     {"inlay bench graph.pb --inputs x:0=x.npy --fetch y:0 --threads 1 --json", "of a frozen graph, on one core"},
+    {"inlay bench model/ --inputs x=x.npy --profile --trace trace.json", "which ops and nodes take the time"},
     {NULL, NULL},
 };
 
@@ -63,7 +64,7 @@ static bool measure(const bench_values *v, execution *e) {
 static int run(const void *values) {
     const bench_values *v = values;
     execution e;
-    bool good = execution_open(v->model, &v->what, &e) && measure(v, &e);
+    bool good = execution_open(v->model, &v->what, &e) && measure(v, &e) && execution_report(&e, &v->what);
     execution_close(&e);
     return good ? EXIT_FINE : EXIT_FAILED;
 }

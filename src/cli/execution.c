@@ -102,6 +102,13 @@ bool execution_open(const char *model, const execution_values *v, execution *out
     inlay_error error;
     if (inlay_model_open(model, &options, &out->model, &error) != INLAY_OK) return report_error(&error), false;
     out->open_seconds = seconds_now() - start;
+    inlay_run_options_init(&out->options);
+    out->options.timeout = (double)v->timeout;
+    if (v->profile || v->trace) {
+        out->options.on_node = profile_add;
+        out->options.user = out->profile = profile_new();
+        if (!out->profile) return false;
+    }
     return bind(out, model, v);
 }
 
@@ -118,6 +125,7 @@ void execution_close(execution *e) {
     free(e->outputs);
     free(e->tensors);
     free(e->names);
+    profile_free(e->profile);
     inlay_model_close(e->model);
     *e = (execution){0};
 }
@@ -135,15 +143,22 @@ bool execution_run(execution *e, double *seconds) {
     inlay_error error;
     inlay_status status;
     release_outputs(e);
+    if (e->profile) profile_begin_run(e->profile);
     double start = seconds_now();
     if (e->signature) {
-        status =
-            inlay_model_run(e->model, e->signature, e->inputs.items, e->inputs.count, e->outputs, e->n_outputs, &error);
+        status = inlay_model_run_with(e->model, e->signature, e->inputs.items, e->inputs.count, e->outputs,
+                                      e->n_outputs, &e->options, &error);
     } else {
         swap_names(e);
-        status = inlay_model_run_graph(e->model, e->inputs.items, e->inputs.count, e->outputs, e->n_outputs, &error);
+        status = inlay_model_run_graph(e->model, e->inputs.items, e->inputs.count, e->outputs, e->n_outputs,
+                                       &e->options, &error);
         swap_names(e);
     }
     *seconds = seconds_now() - start;
     return status == INLAY_OK || (report_error(&error), false);
+}
+
+bool execution_report(const execution *e, const execution_values *v) {
+    if (v->profile) profile_print(e->profile, stderr);
+    return !v->trace || profile_save_trace(e->profile, v->trace);
 }

@@ -104,7 +104,7 @@ static int run(const void *values) {
     if (v->repeat < 1) return usage_failed("--repeat wants a number from 1");
     bool good = execution_open(v->model, &v->what, &e);
     for (int64_t i = 0; good && i < v->repeat; i++) good = execution_run(&e, &seconds);
-    good = good && save_all(v, &e);
+    good = good && save_all(v, &e) && execution_report(&e, &v->what);
     execution_close(&e);
     return good ? EXIT_FINE : EXIT_FAILED;
 }

@@ -26,9 +26,9 @@ bool model_variable(const model *m, size_t index, inlay_variable *out);
 
 /* What one run is given beside its tensors; its memory is bounded by the model's options. */
 typedef struct model_run_options {
-    const _Atomic bool *cancelled; /* may be NULL */
-    struct search_request *search; /* what is asked of a search in the graph; may be NULL */
-    uint64_t *peak_bytes;          /* when not NULL: most that the run's own tensors took at a time */
+    const inlay_run_options *caller; /* what api/ was asked for; may be NULL */
+    struct search_request *search;   /* what is asked of a search in the graph; may be NULL */
+    uint64_t *peak_bytes;            /* when not NULL: most that the run's own tensors took at a time */
 } model_run_options;
 
 /* Runs SIGNATURE: INPUTS by its keys, those with a default may be left out; OUTPUTS by its keys, their tensors are the

@@ -1,13 +1,27 @@
 /* Running a model: names to tensors, and back. */
+#include "base/clock.h"
 #include "model/model_private.h"
+
+static void tell(void *user, const char *node, const char *op, double start, double end, uint64_t bytes) {
+    const inlay_run_options *o = user;
+    o->on_node(o->user, &(inlay_node_run){node, op, start, end - start, bytes});
+}
+
+/* What the caller of the library wants of a run. */
+static void take_options(const inlay_run_options *o, run_options *run) {
+    run->stop = (op_stop){o->cancelled, o->timeout > 0 ? seconds_now() + o->timeout : 0};
+    if (!o->on_node) return;
+    run->watch = tell;
+    run->watch_user = (void *)(uintptr_t)o;
+}
 
 static inlay_status run_planned(model *m, const plan *p, tensor *const *feeds, tensor **fetched,
                                 const model_run_options *options, bool loading, inlay_error *err) {
     run_options run = {.budget = mem_budget_new(m->memory_budget),
-                       .cancelled = options ? options->cancelled : NULL,
                        .search = options ? options->search : NULL,
                        .skip_unsupported = loading};
     if (!run.budget) return fail_memory(err);
+    if (options && options->caller) take_options(options->caller, &run);
     inlay_status status = plan_run(p, feeds, fetched, &run, err);
     if (options && options->peak_bytes) *options->peak_bytes = atomic_load(&run.budget->peak);
     mem_budget_leave(run.budget);

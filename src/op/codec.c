@@ -243,7 +243,7 @@ static inlay_status encode_all(op_call *c, string_builder *texts, const codec_si
         if (status == INLAY_OK) status = string_builder_add(texts, buffer_bytes(&made), err);
         buffer_free(&made);
         TRY(status);
-        TRY(op_check_cancelled(c, err));
+        TRY(op_check_stop(c, err));
     }
     return INLAY_OK;
 }

@@ -108,7 +108,7 @@ static void last_part(void *ctx, int64_t first, int64_t count) {
 static inlay_status run_axis(op_call *c, fft_work *w, int axis, bool real, inlay_error *err) {
     fft_plan *plan;
     int dim = w->dims.rank - w->axes + axis;
-    TRY(op_check_cancelled(c, err));
+    TRY(op_check_stop(c, err));
     w->n = w->lengths[axis];
     w->apart = op_span(&w->dims, dim + 1, w->dims.rank);
     TRY(fft_plan_make(w->n, &plan, err));

@@ -196,7 +196,7 @@ static void solve_pairs(void *ctx, int64_t out, const int64_t *offsets) {
     pairing *p = ctx;
     int last = p->together->rank - 1;
     if (p->status != INLAY_OK) return;
-    p->status = op_check_cancelled(p->j->c, p->err);
+    p->status = op_check_stop(p->j->c, p->err);
     uint8_t *room = mem_array((size_t)p->j->room + 1, p->j->unit);
     if (!room) p->status = fail_memory(p->err);
     for (int64_t i = 0; p->status == INLAY_OK && i < p->together->dims[last]; i++)

@@ -81,7 +81,7 @@ static void run_part(void *ctx, int64_t first, int64_t n) {
     uint8_t *room = mul_size((size_t)r->j->room + 1, r->j->unit, &bytes) ? mem_alloc(bytes) : NULL;
     if (!room) r->out_of_memory = true;
     for (int64_t i = first; room && i < first + n; i++) {
-        if (op_check_cancelled(r->j->c, NULL) != INLAY_OK) {
+        if (op_check_stop(r->j->c, NULL) != INLAY_OK) {
             r->cancelled = true;
             break;
         }
@@ -94,6 +94,6 @@ inlay_status matrix_job_run(matrix_job *j, inlay_error *err) {
     batch_run r = {.j = j};
     op_parallel(j->count, 65536 / (j->cost + 1) + 1, run_part, &r);
     if (r.out_of_memory) return fail_memory(err);
-    if (r.cancelled) return op_check_cancelled(j->c, err);
+    if (r.cancelled) return op_check_stop(j->c, err);
     return r.refused ? fail(err, INLAY_INVALID_ARGUMENT, "%s", j->refusal) : INLAY_OK;
 }

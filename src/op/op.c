@@ -1,5 +1,6 @@
 #include "op/op.h"
 
+#include "base/clock.h"
 #include "op/families.h"
 
 #include <pthread.h>
@@ -82,9 +83,12 @@ inlay_status op_give_reshaped(op_call *c, int i, int in, const shape *dims, inla
     return INLAY_OK;
 }
 
-inlay_status op_check_cancelled(const op_call *c, inlay_error *err) {
-    if (c->cancelled && atomic_load_explicit(c->cancelled, memory_order_relaxed))
+inlay_status op_check_stop(const op_call *c, inlay_error *err) {
+    if (!c->stop) return INLAY_OK;
+    if (c->stop->cancelled && __atomic_load_n(c->stop->cancelled, __ATOMIC_RELAXED))
         return fail(err, INLAY_CANCELLED, "the run was cancelled");
+    if (c->stop->deadline > 0 && seconds_now() > c->stop->deadline)
+        return fail(err, INLAY_DEADLINE_EXCEEDED, "the run took longer than it may");
     return INLAY_OK;
 }
 

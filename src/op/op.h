@@ -43,6 +43,12 @@ typedef struct op_setting {
     arena *memory; /* lives as long as the plan; a plan is made by one thread at a time */
 } op_setting;
 
+/* When a run has to end before it is done. */
+typedef struct op_stop {
+    const int *cancelled; /* not 0: now; NULL: never */
+    double deadline;      /* by seconds_now(); 0: none */
+} op_stop;
+
 /* One run of one node. */
 typedef struct op_call {
     const op_node *node;
@@ -52,7 +58,7 @@ typedef struct op_call {
     const bool *unused; /* [node->out.count] outputs that nobody needs: they may stay NULL */
     op_host *host;
     mem_budget *budget;
-    const _Atomic bool *cancelled; /* may be NULL; long loops look now and then (op_check_cancelled) */
+    const op_stop *stop;           /* may be NULL; long loops look now and then (op_check_stop) */
     struct search_request *search; /* what the run asks of a search; NULL: nothing */
 } op_call;
 
@@ -90,7 +96,7 @@ void op_give(op_call *c, int i, tensor *t);
 /* Output I is input IN with other dims, without a copy. */
 inlay_status op_give_reshaped(op_call *c, int i, int in, const shape *dims, inlay_error *err);
 
-inlay_status op_check_cancelled(const op_call *c, inlay_error *err);
+inlay_status op_check_stop(const op_call *c, inlay_error *err);
 
 /* A shape from a tensor of int32 or int64 dims; -1 is kept, below that is an error. WHAT names it. */
 inlay_status op_shape_of(const tensor *t, const char *what, shape *out, inlay_error *err);

@@ -142,7 +142,7 @@ static inlay_status bounded_run(op_call *c, inlay_error *err) {
         int64_t first = row * b.width;
         bounded_normal n = {.count = min_i64(b.width, count - first), .out = out->data + (size_t)first * dtype_size(t)};
         TRY(row_parameters(&b, row, &n, err));
-        TRY(op_check_cancelled(c, err));
+        TRY(op_check_stop(c, err));
         if (!fill(&n, &p)) return fail(err, INLAY_INTERNAL, "TruncatedNormal failed to accept a sample");
     }
     return INLAY_OK;
@@ -196,7 +196,7 @@ static inlay_status draw_classes(op_call *c, unit_stream *s, int64_t samples, te
     inlay_status status = row ? INLAY_OK : fail_memory(err);
     for (int64_t b = 0; b < batch && status == INLAY_OK; b++) {
         const uint8_t *from = logits->data + (size_t)(b * classes) * dtype_size(logits->type);
-        status = op_check_cancelled(c, err);
+        status = op_check_stop(c, err);
         if (!cast_run(row, INLAY_FLOAT64, from, logits->type, (size_t)classes))
             status = op_unsupported(c, logits->type, err);
         double total = sum_up(row, classes, sums);

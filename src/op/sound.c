@@ -105,7 +105,7 @@ static inlay_status spectrogram_run(op_call *c, inlay_error *err) {
     for (int64_t i = 0; i < channels * rows && status == INLAY_OK; i++) {
         const float *from = tensor_f32(in) + i % rows * f.stride * channels + i / rows;
         run_frame(&f, from, channels, squared, tensor_f32(out) + i * f.width);
-        status = op_check_cancelled(c, err);
+        status = op_check_stop(c, err);
     }
     fft_plan_free(f.plan);
     mem_free(f.hann);

@@ -227,7 +227,7 @@ static inlay_status replace_all(op_call *c, const regex *r, bytes rewrite, bool 
     TRY(string_builder_init(&b, &in->dims, c->budget, err));
     for (int64_t i = 0; i < in->count; i++) {
         buffer_clear(&room);
-        TRY_TO(failed, op_check_cancelled(c, err));
+        TRY_TO(failed, op_check_stop(c, err));
         TRY_TO(failed, regex_replace(r, tensor_string(in, i), rewrite, global, MAX_REPLACED, &room, err));
         TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));
     }
@@ -245,7 +245,7 @@ static inlay_status match_all(op_call *c, const regex *r, inlay_error *err) {
     TRY(op_output(c, 0, &in->dims, &out, err));
     for (int64_t i = 0; i < in->count; i++) {
         bool match;
-        TRY(op_check_cancelled(c, err));
+        TRY(op_check_stop(c, err));
         TRY(regex_full_match(r, tensor_string(in, i), &match, err));
         out->data[i] = match;
     }

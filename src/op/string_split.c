@@ -36,7 +36,7 @@ static inlay_status split_all(const op_call *c, bytes separator, pieces *all, in
         else
             split_at_space(text, state->max_split, all);
         ends[i] = (int64_t)pieces_count(all);
-        if ((i & 1023) == 1023) TRY(op_check_cancelled(c, err));
+        if ((i & 1023) == 1023) TRY(op_check_stop(c, err));
     }
     return buffer_check(&all->items, err);
 }
@@ -180,7 +180,7 @@ static inlay_status fill_row(const op_call *c, int64_t first, int64_t length, st
             TRY(buffer_check(room, err));
             TRY(string_builder_add(b, buffer_bytes(room), err));
         }
-        TRY(op_check_cancelled(c, err));
+        TRY(op_check_stop(c, err));
     }
     if (!s->keep_short || b->done > before || length == 0) return INLAY_OK;
     if (s->pad < 0)

@@ -15,7 +15,7 @@ inlay_status text_each(op_call *c, int in, int i, text_map fn, inlay_error *err)
     TRY(string_builder_init(&b, &t->dims, c->budget, err));
     for (int64_t e = 0; e < t->count; e++) {
         buffer_clear(&room);
-        if ((e & 1023) == 1023) TRY_TO(failed, op_check_cancelled(c, err));
+        if ((e & 1023) == 1023) TRY_TO(failed, op_check_stop(c, err));
         TRY_TO(failed, fn(c, tensor_string(t, e), &room, err));
         TRY_TO(failed, buffer_check(&room, err));
         TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));

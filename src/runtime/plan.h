@@ -14,9 +14,14 @@ typedef struct plan plan;
 inlay_status plan_make(program *source, op_host *host, plan **out, inlay_error *err);
 void plan_free(plan *p); /* no run may be under way; NULL is fine */
 
+/* Told of each node that ran, on the thread that runs the plan. SECONDS since the run began; BYTES of its outputs. */
+typedef void (*run_watch)(void *user, const char *node, const char *op, double start, double end, uint64_t bytes);
+
 typedef struct run_options {
-    mem_budget *budget;            /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
-    const _Atomic bool *cancelled; /* may be NULL */
+    mem_budget *budget; /* NULL: none. A tensor that outlives the run stays charged to it (mem_budget_new) */
+    op_stop stop;
+    run_watch watch; /* NULL: nobody is told */
+    void *watch_user;
     struct search_request *search; /* for op_call; may be NULL */
     uint64_t most_rounds;          /* of all loops together; 0: no limit */
     bool skip_unsupported;         /* leave out nodes whose op cannot run, and those that need them, with a warning: for

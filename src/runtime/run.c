@@ -1,6 +1,7 @@
 /* The executor: one node after another, kernels parallel inside. */
 #include "runtime/plan_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* One run: tensors by slot, and room for one step's inputs and outputs. */
@@ -10,6 +11,7 @@ typedef struct run {
     tensor **slots;
     tensor **in, **out;
     uint64_t rounds; /* of all loops */
+    double began;
 } run;
 
 /* What slots hold instead of tensors: of a step that did not run its outputs are dead; signals are either. */
@@ -118,6 +120,22 @@ static void mark_outputs(run *r, const plan_step *step) {
 
 /* ---- steps */
 
+static uint64_t output_bytes(const run *r, const plan_step *step) {
+    uint64_t bytes = 0;
+    for (int k = 0; k < step->node.out.count; k++)
+        if (r->out[k]) bytes += r->out[k]->size;
+    return bytes;
+}
+
+static inlay_status run_op(run *r, const plan_step *step, op_call *call, inlay_error *err) {
+    if (!r->options->watch) return step->node.impl->run(call, err);
+    double start = seconds_now() - r->began;
+    inlay_status status = step->node.impl->run(call, err);
+    r->options->watch(r->options->watch_user, step->node.name, step->op, start, seconds_now() - r->began,
+                      output_bytes(r, step));
+    return status;
+}
+
 static inlay_status run_step(run *r, const plan_step *step, inlay_error *err) {
     if (step->flow && is_dead(r, step)) {
         pass_by(r, step);
@@ -132,13 +150,13 @@ static inlay_status run_step(run *r, const plan_step *step, inlay_error *err) {
                     .unused = step->unused,
                     .host = r->p->host,
                     .budget = r->options->budget,
-                    .cancelled = r->options->cancelled,
+                    .stop = &r->options->stop,
                     .search = r->options->search};
-    inlay_status status = op_check_cancelled(&call, err);
+    inlay_status status = op_check_stop(&call, err);
     if (status == INLAY_OK && !step->node.impl) status = cannot_run(step, err);
     for (; held < inputs && status == INLAY_OK; held++)
         if (!takes_dead(r, step, &step->in[held])) status = fetch_input(r, &step->in[held], held, &r->in[held], err);
-    if (status == INLAY_OK) status = step->node.impl->run(&call, err);
+    if (status == INLAY_OK) status = run_op(r, step, &call, err);
     if (status == INLAY_OK) status = check_outputs(step, r->out, err);
     for (int k = 0; k < inputs; k++) tensor_release(r->in[k]);
     for (int k = 0; k < outputs; k++) {
@@ -251,6 +269,7 @@ inlay_status plan_run(const plan *p, tensor *const *feeds, tensor **fetched, con
                       inlay_error *err) {
     static const run_options none = {0};
     run r = {.p = p, .options = options ? options : &none};
+    if (r.options->watch) r.began = seconds_now();
     for (size_t i = 0; i < p->p.n_fetches; i++) fetched[i] = NULL;
     size_t slots = (size_t)p->n_slots;
     r.slots = mem_zalloc(slots + (size_t)p->widest + 1, sizeof *r.slots);
