@@ -37,7 +37,7 @@ static void find_levels(void) {
 
 /* Over portable C, so that nothing but the twin is tested. */
 static void find_twins(void) {
-#if defined(__x86_64__)
+#ifdef QUANT_TWINS
     if (cpu_flags() & CPU_AVX2) {
         quant_twin_avxvnni(levels + n_levels);
         levels[n_levels++].name = "avxvnni in plain C";
@@ -191,7 +191,7 @@ static void every_level_finds_what_portable_c_finds(void **state) {
 
 static void amx_without_permission_leaves_what_is_there(void **state) {
     (void)state;
-#if defined(__x86_64__)
+#ifdef QUANT_TWINS
     quant_kernels k;
     quant_kernels_init(&k, 0);
     quant_twin_amx(&k, false);
