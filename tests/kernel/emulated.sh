@@ -120,13 +120,14 @@ END
 
 # Until the tests have ended. Debian's Bochs has a debugger, which must be told to begin, and wants a terminal.
 emulate() {
-  local options="" waited=0
+  local options="" waited=0 script
   echo c >"$out/begin"
-  "$bochs" --help 2>&1 | grep -q '^ *-rc ' && options="-rc $out/begin"
-  rm -f "$out/serial" "$out/pid"
+  [[ $("$bochs" --help 2>&1 || true) != *" -rc "* ]] || options="-rc $out/begin"
+  rm -f "$out/pid"
+  : >"$out/serial"
   TERM=xterm script -qec "stty rows 50 cols 132; echo \$\$ >$out/pid; exec $bochs -q -f $out/bochsrc $options" /dev/null \
     </dev/null >"$out/screen" 2>&1 &
-  local script=$!
+  script=$!
   trap '[ ! -e "$out/pid" ] || kill -9 "$(cat "$out/pid")" 2>/dev/null || true' EXIT
   until grep -q '^== END' "$out/serial" 2>/dev/null; do
     sleep 2
