@@ -18,7 +18,7 @@ test: deps-build deps-test
 	@tests/run
 
 # Whole matrices, and MINUTES of fuzzing per target.
-test-full: deps-build deps-test deps-demo
+test-full: deps-build deps-test deps-demo deps-full
 	@tests/run --full --minutes $(MINUTES)
 
 bench: deps-build deps-bench build
@@ -38,7 +38,7 @@ man: build
 clean:
 	rm -rf build
 
-deps-build deps-test deps-demo deps-bench:
+deps-build deps-test deps-demo deps-full deps-bench:
 	@tools/deps $(@:deps-%=%)
 
-.PHONY: build demo test test-full bench fuzz install man clean deps-build deps-test deps-demo deps-bench
+.PHONY: build demo test test-full bench fuzz install man clean deps-build deps-test deps-demo deps-full deps-bench

@@ -27,27 +27,55 @@ enum { LEVELS = sizeof levels / sizeof *levels };
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-static unsigned detect(void) {
-    unsigned flags = 0, a, b, c, d;
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
-        (c & bit_F16C))
-        flags |= CPU_AVX2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq"))
-        flags |= CPU_AVX512;
-    if ((flags & CPU_AVX512) && __builtin_cpu_supports("avx512vnni")) flags |= CPU_AVX512_VNNI;
-    if ((flags & CPU_AVX2) && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4)) flags |= CPU_AVX_VNNI;
-    if ((flags & CPU_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & 1u << 24) && (d & 1u << 25))
-        flags |= CPU_AMX_INT8;
+#define BIT(n) (1u << (n))
+
+/* Rows stand on those above them. A set counts when the processor has it and the system saves its registers. */
+static const struct {
+    unsigned flag, needs;
+    cpu_x86 has;
+} x86_sets[] = {
+    {CPU_AVX2, 0, {.ecx1 = BIT(12) | BIT(27) | BIT(28) | BIT(29), .ebx7 = BIT(5), .xcr0 = BIT(1) | BIT(2)}},
+    {CPU_AVX_VNNI, CPU_AVX2, {.eax7_1 = BIT(4)}},
+    {CPU_AVX512, CPU_AVX2, {.ebx7 = BIT(16) | BIT(17) | BIT(30) | BIT(31), .xcr0 = BIT(5) | BIT(6) | BIT(7)}},
+    {CPU_AVX512_VNNI, CPU_AVX512, {.ecx7 = BIT(11)}},
+    {CPU_AMX_INT8, CPU_AVX512_VNNI, {.edx7 = BIT(24) | BIT(25), .xcr0 = BIT(17) | BIT(18)}},
+};
+
+static bool holds_all(const cpu_x86 *x, const cpu_x86 *of) {
+    return !((of->ecx1 & ~x->ecx1) | (of->ebx7 & ~x->ebx7) | (of->ecx7 & ~x->ecx7) | (of->edx7 & ~x->edx7) |
+             (of->eax7_1 & ~x->eax7_1) | (of->xcr0 & ~x->xcr0));
+}
+
+unsigned cpu_flags_of_x86(const cpu_x86 *x) {
+    unsigned flags = 0;
+    for (size_t i = 0; i < sizeof x86_sets / sizeof *x86_sets; i++)
+        if ((flags & x86_sets[i].needs) == x86_sets[i].needs && holds_all(x, &x86_sets[i].has))
+            flags |= x86_sets[i].flag;
     return flags;
 }
-#elif defined(__aarch64__)
+
+static unsigned detect(void) {
+    cpu_x86 x = {0};
+    unsigned a, b, high;
+    if (!__get_cpuid(1, &a, &b, &x.ecx1, &high)) return 0;
+    if (__get_cpuid_count(7, 0, &a, &x.ebx7, &x.ecx7, &x.edx7) && a >= 1)
+        __get_cpuid_count(7, 1, &x.eax7_1, &a, &b, &high);
+    if (x.ecx1 & BIT(27)) __asm__("xgetbv" : "=a"(x.xcr0), "=d"(high) : "c"(0));
+    return cpu_flags_of_x86(&x);
+}
+#else
+unsigned cpu_flags_of_x86(const cpu_x86 *x) {
+    (void)x;
+    return 0;
+}
+#endif
+
+#if defined(__aarch64__)
 static unsigned detect(void) {
     unsigned long caps = getauxval(AT_HWCAP);
     return CPU_NEON | (caps & HWCAP_ASIMDDP ? CPU_NEON_DOT : 0);
 }
-#else
+#elif !defined(__x86_64__)
 static unsigned detect(void) {
     return 0;
 }

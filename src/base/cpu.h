@@ -22,6 +22,13 @@ unsigned cpu_flags(void);
 /* INVALID_ARGUMENT when $INLAY_CPU is no level; FAILED_PRECONDITION when this CPU lacks it. */
 inlay_status cpu_check(inlay_error *err);
 
+/* What an x86 says of itself: registers of the CPUID leaves 1, 7.0 and 7.1, and the low half of XCR0, which tells whose
+ * registers the system saves; 0 where there is none. */
+typedef struct cpu_x86 {
+    unsigned ecx1, ebx7, ecx7, edx7, eax7_1, xcr0;
+} cpu_x86;
+unsigned cpu_flags_of_x86(const cpu_x86 *x); /* 0 on other machines */
+
 const char *cpu_level_name(unsigned flags); /* the highest level in FLAGS, "portable" for none */
 
 #endif

@@ -69,12 +69,61 @@ static void what_is_no_level_is_an_error_that_names_them(void **state) {
     assert_ok(cpu_check(&err), &err);
 }
 
+/* A processor with everything, on systems that save less and less. */
+static void a_set_whose_registers_the_system_does_not_save_is_none(void **state) {
+    (void)state;
+#if defined(__x86_64__)
+    enum { NO_AMX = CPU_AVX2 | CPU_AVX_VNNI | CPU_AVX512 | CPU_AVX512_VNNI };
+    static const struct {
+        unsigned xcr0, flags;
+    } cases[] = {{0x600e7, NO_AMX | CPU_AMX_INT8},
+                 {0x200e7, NO_AMX},
+                 {0x400e7, NO_AMX},
+                 {0xe7, NO_AMX},
+                 {0x67, CPU_AVX2 | CPU_AVX_VNNI},
+                 {0xc7, CPU_AVX2 | CPU_AVX_VNNI},
+                 {0x60007, CPU_AVX2 | CPU_AVX_VNNI},
+                 {7, CPU_AVX2 | CPU_AVX_VNNI},
+                 {3, 0},
+                 {5, 0},
+                 {0x600e3, 0},
+                 {0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cpu_x86 x = {~0u, ~0u, ~0u, ~0u, ~0u, cases[i].xcr0};
+        assert_int_equal(cases[i].flags, cpu_flags_of_x86(&x));
+    }
+#endif
+}
+
+/* Registers as Intel's and AMD's processors have them, cut down to the bits that matter. */
+static void sets_are_those_of_real_processors(void **state) {
+    (void)state;
+#if defined(__x86_64__)
+    static const struct {
+        cpu_x86 x;
+        const char *level;
+    } cases[] = {{{0x38001000, 0x20, 0, 0, 0, 7}, "avx2"},                            /* Haswell, Zen 3 */
+                 {{0x38001000, 0x20, 0, 0, 0x10, 7}, "avxvnni"},                      /* Alder Lake */
+                 {{0x38001000, 0xc0030020, 0, 0, 0, 0xe7}, "avx512"},                 /* Skylake-X */
+                 {{0x38001000, 0xc0030020, 0x800, 0, 0, 0xe7}, "vnni"},               /* Ice Lake, Zen 4 */
+                 {{0x38001000, 0xc0030020, 0x800, 0x3000000, 0x10, 0x600e7}, "amx"},  /* Sapphire Rapids */
+                 {{0x38001000, 0xc0030020, 0x800, 0x1000000, 0x10, 0x600e7}, "vnni"}, /* tiles, no int8 */
+                 {{0x38001000, 0x10020, 0, 0, 0, 0xe7}, "avx2"},                      /* Knights Landing */
+                 {{0x38000000, 0x20, 0, 0, 0, 7}, "portable"},                        /* no FMA */
+                 {{0x10001000, 0x20, 0, 0, 0, 0}, "portable"}};                       /* a system without XSAVE */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(cases[i].level, cpu_level_name(cpu_flags_of_x86(&cases[i].x)));
+#endif
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(portable_allows_nothing),
         cmocka_unit_test(a_level_never_allows_what_the_cpu_lacks),
         cmocka_unit_test(each_level_holds_those_below_it),
         cmocka_unit_test(a_level_that_the_cpu_lacks_is_an_error),
+        cmocka_unit_test(a_set_whose_registers_the_system_does_not_save_is_none),
+        cmocka_unit_test(sets_are_those_of_real_processors),
         cmocka_unit_test(what_is_no_level_is_an_error_that_names_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
