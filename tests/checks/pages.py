@@ -15,6 +15,7 @@ PAGES = {
     "labels": "labels", "labels_file": "labels", "labels_offsets": "label_offsets", "tensor_json": "tensor_json",
     "npy": "npy", "npz": "npz", "libzip": "npz", "vectors": "vectors", "sstable": "sstable", "saved_model": "saved_model",
     "index_files": "index", "shards": None, "shards_open": None, "tensor_proto": None, "store": None,
+    "json_tree": None,
 }
 ALSO = {"fused_model", "manifest", "index"}  # what src/edit/ and src/search/ write
 HEX = re.compile(r"\b(?:[0-9a-f]{2,4} ){5,}", re.I)
