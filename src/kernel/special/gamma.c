@@ -20,7 +20,10 @@ double special_digamma(double x) {
     }
     if (isinf(x)) return x;
     double sum = 0, power = 1;
-    for (; x < 10; x++) sum -= 1 / x;
+    while (x < 10) {
+        sum -= 1 / x;
+        x += 1;
+    }
     sum += log(x) - 0.5 / x;
     for (int i = 0; i < 7; i++) sum -= series[i] * (power /= x * x);
     return sum;
@@ -91,10 +94,11 @@ double special_zeta(double x, double q) {
     }
     if (isinf(q)) return 0;
     double sum = 0, at = q;
-    for (int i = 0; i < MOST_TERMS && (i < 10 || at < 10); i++, at++) {
+    for (int i = 0; i < MOST_TERMS && (i < 10 || at < 10); i++) {
         double term = pow(at, -x);
         sum += term;
         if (fabs(term) < fabs(sum) * DBL_EPSILON / 4 && at > 0) return sum;
+        at += 1;
     }
     double power = pow(at, -x), factor = x;
     sum += power * at / (x - 1) + power / 2;

@@ -85,7 +85,8 @@ static void fresnel(double x, double *cosine, double *sine) {
             sums[k % 2] += (k / 2 % 2 ? -1 : 1) * term / (2 * k + 1);
         }
     } else {
-        double _Complex b = CMPLX(1, -2 * square), c = 1 / DBL_MIN, d = 1 / b, made = d;
+        const double _Complex i = _Complex_I;
+        double _Complex b = 1 - 2 * square * i, c = 1 / DBL_MIN, d = 1 / b, made = d;
         for (int n = 1; n < 2000; n += 2) {
             double factor = -(double)n * (n + 1);
             b += 4;
@@ -94,7 +95,7 @@ static void fresnel(double x, double *cosine, double *sine) {
             made *= c * d;
             if (cabs(c * d - 1) < DBL_EPSILON) break;
         }
-        double _Complex both = CMPLX(0.5, 0.5) * (1 - CMPLX(cos(square), sin(square)) * made * CMPLX(size, -size));
+        double _Complex both = (0.5 + 0.5 * i) * (1 - (cos(square) + sin(square) * i) * made * (size - size * i));
         sums[0] = creal(both);
         sums[1] = cimag(both);
     }
