@@ -11,6 +11,7 @@ typedef struct wav_reader {
 } wav_reader;
 
 static inlay_status take(wav_reader *r, uint64_t n, const uint8_t **out) {
+    *out = r->file.data; /* compilers cannot see that nobody looks there after a failure */
     if (n > r->file.size || r->at > r->file.size - n)
         return fail(r->err, INLAY_INVALID_ARGUMENT, "Data too short when trying to read string");
     *out = r->file.data + r->at;
