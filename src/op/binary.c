@@ -178,6 +178,7 @@ const op_impl binary_impls[] = {
     BINARY("Atan2", BINARY_ATAN2),
     BINARY("Xdivy", BINARY_XDIVY),
     BINARY("Xlogy", BINARY_XLOGY),
+    BINARY("Xlog1py", BINARY_XLOG1PY),
     BINARY("BitwiseAnd", BINARY_BIT_AND),
     BINARY("BitwiseOr", BINARY_BIT_OR),
     BINARY("BitwiseXor", BINARY_BIT_XOR),

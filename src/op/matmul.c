@@ -57,6 +57,46 @@ static inlay_status multiply(op_call *c, gemm_call *g, const broadcast *together
     return status;
 }
 
+/* T, or for complex numbers a copy with each one's conjugate; *out is held. */
+static inlay_status conjugate(op_call *c, tensor *t, tensor **out, inlay_error *err) {
+    bool narrow = t->type == INLAY_COMPLEX64;
+    if (!narrow && t->type != INLAY_COMPLEX128) {
+        *out = tensor_retain(t);
+        return INLAY_OK;
+    }
+    TRY(tensor_copy(t, c->budget, out, err));
+    float *parts = tensor_f32(*out);
+    double *wide = (double *)(void *)(*out)->data;
+    for (int64_t i = 1; i < 2 * t->count; i += 2)
+        if (narrow)
+            parts[i] = -parts[i];
+        else
+            wide[i] = -wide[i];
+    return INLAY_OK;
+}
+
+/* adj_x and adj_y mean the adjoint, which only for complex numbers is not the transpose. */
+static inlay_status multiply_adjoint(op_call *c, gemm_call *g, const broadcast *together, tensor *out,
+                                     inlay_error *err) {
+    tensor *in[2] = {NULL, NULL};
+    const bool flip[2] = {g->trans_a, g->trans_b};
+    inlay_status status = INLAY_OK;
+    for (int i = 0; i < 2 && status == INLAY_OK; i++) {
+        if (flip[i])
+            status = conjugate(c, c->in[i], &in[i], err);
+        else
+            in[i] = tensor_retain(c->in[i]);
+    }
+    if (status == INLAY_OK) {
+        g->a = in[0]->data;
+        g->b = in[1]->data;
+        status = multiply(c, g, together, out, err);
+    }
+    tensor_release(in[0]);
+    tensor_release(in[1]);
+    return status;
+}
+
 static inlay_status matmul_run(op_call *c, inlay_error *err) {
     const tensor *a = c->in[0], *b = c->in[1];
     char at[SHAPE_TEXT], bt[SHAPE_TEXT];
@@ -88,7 +128,7 @@ static inlay_status matmul_run(op_call *c, inlay_error *err) {
     dims.dims[dims.rank++] = g.n;
     tensor *out;
     TRY(op_output(c, 0, &dims, &out, err));
-    return multiply(c, &g, &together, out, err);
+    return exact ? multiply(c, &g, &together, out, err) : multiply_adjoint(c, &g, &together, out, err);
 }
 
 /* a × b in the three numbers of the last dimension. */

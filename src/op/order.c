@@ -104,10 +104,11 @@ static inlay_status cumulate_run(op_call *c, inlay_error *err) {
                 fold(to, last, from, (size_t)inner, 1, 1);
             } else if (!exclusive) {
                 memcpy(to, from, row);
-            } else { /* what is neutral: x - x, or x to the power 0 */
+            } else { /* what is neutral: 0, x to the power 0, or the logarithm of 0 */
                 const uint8_t *own = in->data + (size_t)(o * n + at) * row;
                 memset(to, 0, row);
                 if (op == BINARY_MUL) eltwise_binary(BINARY_POW, in->type)(to, own, to, (size_t)inner, 1, 1);
+                if (op == BINARY_LOG_ADD_EXP) eltwise_unary(UNARY_LOG, in->type)(to, to, (size_t)inner, 0);
             }
         }
     return INLAY_OK;
@@ -194,6 +195,7 @@ const op_impl order_impls[] = {
     {"TopKV2", .run = top_run},
     {"Cumsum", .run = cumulate_run, .detail = BINARY_ADD},
     {"Cumprod", .run = cumulate_run, .detail = BINARY_MUL},
+    {"CumulativeLogsumexp", .run = cumulate_run, .detail = BINARY_LOG_ADD_EXP},
     {"Unique", .run = unique_run},
     {"UniqueV2", .run = unique_run},
     {"UniqueWithCounts", .run = unique_run},

@@ -91,7 +91,8 @@ def same(ours, theirs, tolerance):
     if theirs.dtype.kind in "OSU":
         assert ours.tolist() == theirs.tolist()
     elif tolerance and theirs.dtype.kind not in "iub":
-        np.testing.assert_allclose(ours.astype(np.float64), theirs.astype(np.float64), rtol=tolerance, atol=tolerance)
+        wide = np.complex128 if theirs.dtype.kind == "c" else np.float64
+        np.testing.assert_allclose(ours.astype(wide), theirs.astype(wide), rtol=tolerance, atol=tolerance)
     elif theirs.dtype.itemsize == 2 and theirs.dtype.kind not in "iub":  # NumPy does not know bfloat16's NaN
         np.testing.assert_array_equal(ours.astype(np.float32), theirs.astype(np.float32))
     else:

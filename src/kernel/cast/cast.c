@@ -122,7 +122,38 @@ static bool store_double(void *out, dtype t, const double *wide, size_t n) {
 }
 #undef EACH
 
+static dtype part_of(dtype t) { /* itself when it is real */
+    return t == INLAY_COMPLEX64 ? INLAY_FLOAT32 : t == INLAY_COMPLEX128 ? INLAY_FLOAT64 : t;
+}
+
+/* Between complex numbers and any: a real one has no imaginary part, and of a complex one the real part stays. */
+static bool cast_complex(uint8_t *out, dtype to, const uint8_t *in, dtype from, size_t n) {
+    double pairs[2 * BLOCK], reals[BLOCK];
+    bool wide = part_of(from) != from, fine = true;
+    for (size_t done = 0; fine && (done == 0 || done < n); done += BLOCK) {
+        size_t part = n - done < BLOCK ? n - done : BLOCK;
+        const uint8_t *p = in + done * dtype_size(from);
+        uint8_t *q = out + done * dtype_size(to);
+        if (wide)
+            fine = load_double(pairs, p, part_of(from), 2 * part);
+        else
+            fine = cast_run(reals, INLAY_FLOAT64, p, from, part);
+        for (size_t i = 0; i < part; i++) {
+            if (wide)
+                reals[i] = pairs[2 * i];
+            else
+                pairs[2 * i] = reals[i], pairs[2 * i + 1] = 0;
+        }
+        if (part_of(to) != to)
+            fine = fine && store_double(q, part_of(to), pairs, 2 * part);
+        else
+            fine = fine && cast_run(q, to, reals, INLAY_FLOAT64, part);
+    }
+    return fine;
+}
+
 bool cast_run(void *out, dtype to, const void *in, dtype from, size_t n) {
+    if (part_of(to) != to || part_of(from) != from) return cast_complex(out, to, in, from, n);
     union {
         double reals[BLOCK];
         int64_t ints[BLOCK];

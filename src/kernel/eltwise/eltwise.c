@@ -12,6 +12,7 @@ static void not_bool(void *out, const void *in, size_t n, double parameter) {
 unary_fn eltwise_unary(unary_op op, dtype t) {
     if (t == INLAY_BOOL) return op == UNARY_NOT ? not_bool : NULL;
     unary_fn fn = eltwise_float_unary(op, t);
+    if (!fn) fn = eltwise_complex_unary(op, t);
     return fn ? fn : eltwise_int_unary(op, t);
 }
 
@@ -23,5 +24,6 @@ static bool bool_has(binary_op op) {
 binary_fn eltwise_binary(binary_op op, dtype t) {
     if (t == INLAY_BOOL) return bool_has(op) ? eltwise_int_binary(op, INLAY_UINT8) : NULL;
     binary_fn fn = eltwise_float_binary(op, t);
+    if (!fn) fn = eltwise_complex_binary(op, t);
     return fn ? fn : eltwise_int_binary(op, t);
 }

@@ -68,7 +68,9 @@ typedef enum binary_op {
     BINARY_ATAN2,
     BINARY_XDIVY,
     BINARY_XLOGY,
-    BINARY_BIT_AND, /* also of bools: logical */
+    BINARY_XLOG1PY,
+    BINARY_LOG_ADD_EXP, /* log(e^x + e^y) */
+    BINARY_BIT_AND,     /* also of bools: logical */
     BINARY_BIT_OR,
     BINARY_BIT_XOR,
     BINARY_SHIFT_LEFT, /* the amount is brought into the width */

@@ -9,5 +9,7 @@ unary_fn eltwise_float_unary(unary_op op, dtype t);
 binary_fn eltwise_float_binary(binary_op op, dtype t);
 unary_fn eltwise_int_unary(unary_op op, dtype t);
 binary_fn eltwise_int_binary(binary_op op, dtype t);
+unary_fn eltwise_complex_unary(unary_op op, dtype t);
+binary_fn eltwise_complex_binary(binary_op op, dtype t);
 
 #endif

@@ -121,6 +121,8 @@ BINARY(squared_difference, (x - y) * (x - y))
 BINARY(atan2, M(atan2)(x, y))
 BINARY(xdivy, x == 0 ? (V)0 : x / y)
 BINARY(xlogy, x == 0 ? (V)0 : x * M(log)(y))
+BINARY(xlog1py, x == 0 ? (V)0 : x * M(log1p)(y))
+BINARY(log_add_exp, x == y ? x + M(log)(2) : x > y ? x + M(log1p)(M(exp)(y - x)) : y + M(log1p)(M(exp)(x - y)))
 COMPARE(less, x < y)
 COMPARE(less_equal, x <= y)
 COMPARE(greater, x > y)
@@ -188,6 +190,8 @@ static const binary_fn NAME(binary)[BINARY_COUNT] = {
     [BINARY_ATAN2] = NAME(atan2),
     [BINARY_XDIVY] = NAME(xdivy),
     [BINARY_XLOGY] = NAME(xlogy),
+    [BINARY_XLOG1PY] = NAME(xlog1py),
+    [BINARY_LOG_ADD_EXP] = NAME(log_add_exp),
     [BINARY_LESS] = NAME(less),
     [BINARY_LESS_EQUAL] = NAME(less_equal),
     [BINARY_GREATER] = NAME(greater),

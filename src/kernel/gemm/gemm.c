@@ -90,8 +90,8 @@ static bool part_half(const job *j, const gemm_source *a, const gemm_source *b, 
     return done;
 }
 
-/* Integers wrap, as unsigned ones do. */
-#define PART_INT(name, type)                                                                                   \
+/* Plain loops. Integers wrap, as unsigned ones do. */
+#define PART_PLAIN(name, type)                                                                                 \
     static void name(const gemm_source *a, const gemm_source *b, int64_t m0, int64_t m, int64_t n0, int64_t n, \
                      int64_t k, type *c, int64_t ldc) {                                                        \
         for (int64_t y = 0; y < m; y++)                                                                        \
@@ -106,8 +106,10 @@ static bool part_half(const job *j, const gemm_source *a, const gemm_source *b, 
                 c[y * ldc + x] = sum;                                                                          \
             }                                                                                                  \
     }
-PART_INT(part_u32, uint32_t)
-PART_INT(part_u64, uint64_t)
+PART_PLAIN(part_u32, uint32_t)
+PART_PLAIN(part_u64, uint64_t)
+PART_PLAIN(part_c64, float _Complex)
+PART_PLAIN(part_c128, double _Complex)
 
 static void run_part(void *ctx, size_t index, int worker) {
     (void)worker;
@@ -128,6 +130,8 @@ static void run_part(void *ctx, size_t index, int worker) {
         break;
     case INLAY_INT32: part_u32(&a, &b, m0, m, n0, n, g->k, (uint32_t *)(void *)to, g->n); break;
     case INLAY_INT64: part_u64(&a, &b, m0, m, n0, n, g->k, (uint64_t *)(void *)to, g->n); break;
+    case INLAY_COMPLEX64: part_c64(&a, &b, m0, m, n0, n, g->k, (float _Complex *)(void *)to, g->n); break;
+    case INLAY_COMPLEX128: part_c128(&a, &b, m0, m, n0, n, g->k, (double _Complex *)(void *)to, g->n); break;
     default: done = part_half(j, &a, &b, m0, m, n0, n, (uint16_t *)(void *)to, g->n); break;
     }
     if (!done) j->out_of_memory = true;
@@ -163,7 +167,9 @@ inlay_status gemm_run(const gemm_call *call, inlay_error *err) {
     case INLAY_BFLOAT16:
     case INLAY_FLOAT16:
     case INLAY_INT32:
-    case INLAY_INT64: break;
+    case INLAY_INT64:
+    case INLAY_COMPLEX64:
+    case INLAY_COMPLEX128: break;
     default: return fail(err, INLAY_UNIMPLEMENTED, "matrix product of %s", dtype_name(call->type));
     }
     pthread_once(&state.once, init);

@@ -7,7 +7,8 @@
 
 /* C[i] = op(A[a_index[i]]) · op(B[b_index[i]]), each a matrix in row-major order without gaps. */
 typedef struct gemm_call {
-    dtype type; /* of A, B and C: float32, float64, bfloat16, float16 (both summed in float32), int32, int64 */
+    dtype type;            /* of A, B and C: float32, float64, bfloat16, float16 (both summed in float32), int32, int64,
+                              complex64, complex128 */
     bool trans_a, trans_b; /* A is stored as [k, m], B as [n, k] */
     int64_t m, n, k;
     const void *a, *b; /* any alignment */

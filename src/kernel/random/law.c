@@ -156,11 +156,12 @@ void law_gamma(const law_draw *d, int64_t first, int64_t count) {
 /* Knuth, The Art of Computer Programming, volume 2, 3.4.1. */
 static double few_events(double rate, philox p) {
     stock s = {.p = p};
-    double limit = exp(-rate), product = 1;
-    for (double events = 0;; events++) {
+    double limit = exp(-rate), product = next_unit(&s), events = 0;
+    while (product > limit) {
         product *= next_unit(&s);
-        if (product <= limit) return events;
+        events += 1;
     }
+    return events;
 }
 
 /* Hörmann 1993, transformed rejection. */

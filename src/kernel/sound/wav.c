@@ -11,6 +11,7 @@ typedef struct wav_reader {
 } wav_reader;
 
 static inlay_status take(wav_reader *r, uint64_t n, const uint8_t **out) {
+    *out = r->file.data; /* compilers cannot see that nobody looks there after a failure */
     if (n > r->file.size || r->at > r->file.size - n)
         return fail(r->err, INLAY_INVALID_ARGUMENT, "Data too short when trying to read string");
     *out = r->file.data + r->at;
@@ -59,7 +60,7 @@ static inlay_status read_format(wav_reader *r, wav_sound *out) {
         return fail(r->err, INLAY_INVALID_ARGUMENT, "Can only read 16-bit WAV files, but received %u", bits);
     if (frame != 2 * out->channels)
         return fail(r->err, INLAY_INVALID_ARGUMENT, "Bad bytes per sample in WAV header: Expected %lld but got %u",
-                    (long long)(2 * out->channels), frame);
+                    2 * (long long)out->channels, frame);
     if (load_u32(p + 8) != (uint32_t)frame * out->rate)
         return fail(r->err, INLAY_INVALID_ARGUMENT, "Bad bytes per second in WAV header: Expected %u but got %u",
                     (uint32_t)frame * out->rate, load_u32(p + 8));

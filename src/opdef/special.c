@@ -1,0 +1,38 @@
+/* Special functions. */
+#include "opdef/families.h"
+
+const op_def special_defs[] = {
+    {"Digamma", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Erfinv", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Ndtri", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselI0", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselI0e", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselI1", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselI1e", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselK0", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselK0e", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselK1", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselK1e", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselJ0", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselJ1", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselY0", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"BesselY1", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Dawsn", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Expint", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"FresnelCos", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"FresnelSin", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Spence", .in = "x:T", .out = "y:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Igamma", .in = "a:T x:T", .out = "z:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Igammac", .in = "a:T x:T", .out = "z:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Polygamma", .in = "a:T x:T", .out = "z:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Zeta", .in = "x:T q:T", .out = "z:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Xlog1py", .in = "x:T y:T", .out = "z:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"Betainc", .in = "a:T b:T x:T", .out = "z:T", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"NextAfter", .in = "x1:T x2:T", .out = "output:T", .attrs = "T:type=float32", .flags = OP_ELEMENTWISE},
+    {"ApproximateEqual", .in = "x:T y:T", .out = "z:bool", .attrs = "T:type tolerance:float=0.00001",
+     .flags = OP_ELEMENTWISE | OP_COMMUTATIVE},
+    {"PopulationCount", .in = "x:T", .out = "y:uint8", .attrs = "T:type", .flags = OP_ELEMENTWISE},
+    {"CumulativeLogsumexp", .in = "x:T axis:Tidx", .out = "out:T",
+     .attrs = "exclusive:bool=false reverse:bool=false T:type Tidx:type=int32"},
+};
+const size_t special_defs_count = sizeof special_defs / sizeof *special_defs;
