@@ -210,7 +210,7 @@ typedef struct canvas {
     uint8_t *image;
     int64_t rows, cols;
     size_t pixel;
-    uint8_t color[16];
+    _Alignas(8) uint8_t color[16];
 } canvas;
 
 static void draw_row(const canvas *v, int64_t row, int64_t first, int64_t last) {
