@@ -210,7 +210,7 @@ typedef struct canvas {
     uint8_t *image;
     int64_t rows, cols;
     size_t pixel;
-    uint8_t color[16];
+    _Alignas(8) uint8_t color[16];
 } canvas;
 
 static void draw_row(const canvas *v, int64_t row, int64_t first, int64_t last) {
@@ -288,8 +288,10 @@ static inlay_status draw_run(op_call *c, inlay_error *err) {
 }
 
 const op_impl image_crop_impls[] = {
-    {"CropAndResize", .run = crop_run},       {"ExtractGlimpse", .run = glimpse_run, .detail = 1},
-    {"ExtractGlimpseV2", .run = glimpse_run, .detail = 2}, {"DrawBoundingBoxes", .run = draw_run},
+    {"CropAndResize", .run = crop_run},
+    {"ExtractGlimpse", .run = glimpse_run, .detail = 1},
+    {"ExtractGlimpseV2", .run = glimpse_run, .detail = 2},
+    {"DrawBoundingBoxes", .run = draw_run},
     {"DrawBoundingBoxesV2", .run = draw_run},
 };
 OP_FAMILY_END(image_crop);

@@ -17,8 +17,8 @@ typedef struct warp_work {
     int64_t step;            /* from one image's transform to the next */
     outside outside;
     bool nearest;
-    float fill;       /* as the dtype holds it */
-    uint8_t value[8]; /* the same in the dtype */
+    float fill;                   /* as the dtype holds it */
+    _Alignas(8) uint8_t value[8]; /* the same in the dtype */
 } warp_work;
 
 static float clamp(float at, int64_t size) {

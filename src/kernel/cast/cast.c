@@ -8,7 +8,8 @@
 enum { BLOCK = 256 };
 
 static bool is_signed(dtype t) {
-    return t == INLAY_INT8 || t == INLAY_INT16 || t == INLAY_INT32 || t == INLAY_INT64;
+    return t == INLAY_INT8 || t == INLAY_INT16 || t == INLAY_INT32 || t == INLAY_INT64 || t == INLAY_QINT8 ||
+           t == INLAY_QINT16 || t == INLAY_QINT32;
 }
 
 #define EACH(T, expression)              \

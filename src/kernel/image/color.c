@@ -107,7 +107,10 @@ static void rgb_of(float h, float s, float v, float *out) {
 
 void color_saturate(float *out, const float *in, size_t n, float scale) {
     for (size_t i = 0; i < n; i++, in += 3, out += 3) {
-        float r = in[0], g = in[1], b = in[2], most = fmaxf(r, fmaxf(g, b)), range = most - fminf(r, fminf(g, b));
+        float r = in[0], g = in[1], b = in[2], most = g < b ? b : g, least = b < g ? b : g;
+        most = r < most ? most : r;
+        least = least < r ? least : r;
+        float range = most - least;
         float s = most > 0 ? range / most : 0, unit = 1.0f / (6.0f * range), hue;
         if (r == most)
             hue = unit * (g - b);
@@ -118,7 +121,7 @@ void color_saturate(float *out, const float *in, size_t n, float scale) {
         if (!(range > 0)) hue = 0;
         if (hue < 0) hue += 1;
         s *= scale;
-        rgb_of(hue, s > 0 ? fminf(s, 1) : 0, most, out);
+        rgb_of(hue, s > 0 ? s < 1 ? s : 1 : 0, most, out);
     }
 }
 

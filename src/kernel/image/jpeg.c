@@ -48,7 +48,7 @@ static library lib = {INLAY_JPEG_SONAME,         "JPEG images", functions, sizeo
                       PTHREAD_MUTEX_INITIALIZER, false};
 
 /* Passes over an image that a file may ask for: each costs its whole size. */
-enum { MOST_SCANS = 200 };
+enum { MOST_SCANS = 64 };
 
 typedef struct jpeg_work {
     jmp_buf jump;
@@ -159,20 +159,29 @@ static void limit_size(jpeg_work *w) {
     if (w->in.output_width == 0 || w->in.output_height == 0) refuse(w, "it has no pixels");
     if (size >= CODEC_LIMIT || (jpeg.jpeg_has_multiple_scans(&w->in) && whole >= CODEC_LIMIT))
         refuse(w, "it is too large");
+    /* Huffman's codes take a bit a block of 8 x 8 at least, so a short file cannot be long work. */
+    bool bounded = !w->how->recover && !w->in.arith_code;
+    if (bounded && (uint64_t)w->in.image_width * w->in.image_height / 512 > w->data.size)
+        refuse(w, "it is too short for its size");
     w->in.mem->max_memory_to_use = (long)CODEC_LIMIT * 3;
 }
 
-static void crop_output(jpeg_work *w) {
+/* Of the output, by the header. */
+static void choose_size(jpeg_work *w) {
     const jpeg_reading *h = w->how;
-    if (h->rows <= 0 || h->cols <= 0 || h->row < 0 || h->col < 0 || h->row + h->rows > w->in.output_height ||
-        h->col + h->cols > w->in.output_width)
+    w->size = (codec_size){1, w->in.output_height, w->in.output_width, w->channels};
+    if (!h->crop) return;
+    if (h->rows <= 0 || h->cols <= 0 || h->row < 0 || h->col < 0 || h->row + h->rows > w->size.rows ||
+        h->col + h->cols > w->size.cols)
         refuse(w, "the crop window is not in the image");
-    JDIMENSION col = (JDIMENSION)h->col, cols = (JDIMENSION)h->cols;
-    jpeg.jpeg_crop_scanline(&w->in, &col, &cols);
-    if (jpeg.jpeg_skip_scanlines(&w->in, (JDIMENSION)h->row) != (JDIMENSION)h->row)
-        refuse(w, "it ends before the crop window");
     w->size.rows = h->rows;
     w->size.cols = h->cols;
+}
+
+static void skip_to_crop(jpeg_work *w) {
+    JDIMENSION col = (JDIMENSION)w->how->col, cols = (JDIMENSION)w->how->cols, row = (JDIMENSION)w->how->row;
+    jpeg.jpeg_crop_scanline(&w->in, &col, &cols);
+    if (jpeg.jpeg_skip_scanlines(&w->in, row) != row) refuse(w, "it ends before the crop window");
 }
 
 /* Cyan, magenta, yellow and black, inverted where Adobe wrote them. */
@@ -207,11 +216,11 @@ static void read_jpeg(jpeg_work *w) {
     begin_reading(w);
     choose_output(w);
     limit_size(w);
-    jpeg.jpeg_start_decompress(&w->in);
-    w->size = (codec_size){1, w->in.output_height, w->in.output_width, w->channels};
-    if (w->how->crop) crop_output(w);
+    choose_size(w);
     w->status = w->sink->allocate(w->sink->user, &w->size, &pixels, w->err);
     if (w->status != INLAY_OK) return;
+    jpeg.jpeg_start_decompress(&w->in);
+    if (w->how->crop) skip_to_crop(w);
     read_rows(w, pixels);
     JDIMENSION rest = w->in.output_height - w->in.output_scanline;
     if (w->how->crop && rest) jpeg.jpeg_skip_scanlines(&w->in, rest);

@@ -166,17 +166,37 @@ static void cubic_rows(const resize_job *j, int64_t first, int64_t n, float *scr
     }
 }
 
-/* Adds to OUT what each output column covers of ROW, WEIGHT times. */
+/* Adds to OUT what each output column covers of ROW, WEIGHT times: channels [first, first + n) of CHANNELS, N at
+ * most 4. */
+static inline void area_channels(float *restrict out, const float *row, const resize_job *j, float weight,
+                                 int64_t channels, int64_t first, int64_t n) {
+    row += first;
+    out += first;
+    for (int64_t i = 0; i < j->x.out; i++, out += channels) {
+        const resize_tap *t = &j->taps[i];
+        const float *p = row + bound(t->at[0], j->x.in) * channels;
+        float sum[4] = {0};
+        for (int64_t c = 0; c < n; c++) sum[c] = p[c] * t->w[0];
+        int64_t x = t->at[0] + 1, last = t->at[1] - 1, end = last < j->x.in ? last : j->x.in;
+        for (p = row + x * channels; x < end; x++, p += channels)
+            for (int64_t c = 0; c < n; c++) sum[c] += p[c];
+        p = row + (j->x.in - 1) * channels; /* the last column is repeated */
+        for (; x < last; x++)
+            for (int64_t c = 0; c < n; c++) sum[c] += p[c];
+        p = row + bound(last, j->x.in) * channels;
+        for (int64_t c = 0; c < n && t->at[0] + 1 != t->at[1]; c++) sum[c] += p[c] * t->w[1];
+        for (int64_t c = 0; c < n; c++) out[c] += sum[c] * weight;
+    }
+}
+
 static void area_across(float *out, const float *row, const resize_job *j, float weight) {
     int64_t channels = j->channels;
-    for (int64_t i = 0; i < j->x.out; i++)
-        for (int64_t c = 0; c < channels; c++, out++) {
-            const resize_tap *t = &j->taps[i];
-            float sum = row[bound(t->at[0], j->x.in) * channels + c] * t->w[0];
-            for (int64_t x = t->at[0] + 1; x < t->at[1] - 1; x++) sum += row[bound(x, j->x.in) * channels + c];
-            if (t->at[0] + 1 != t->at[1]) sum += row[bound(t->at[1] - 1, j->x.in) * channels + c] * t->w[1];
-            *out += sum * weight;
-        }
+    if (channels == 3) { /* loops of known length */
+        area_channels(out, row, j, weight, 3, 0, 3);
+        return;
+    }
+    for (int64_t c = 0; c < channels; c += 4)
+        area_channels(out, row, j, weight, channels, c, channels - c < 4 ? channels - c : 4);
 }
 
 static void area_rows(const resize_job *j, int64_t first, int64_t n, float *scratch) {
