@@ -73,7 +73,5 @@ const op_def array_defs[] = {
      .attrs = "T:type Taxis:type=int64 out_idx:type=int32"},
     {"ReverseV2", .in = "tensor:T axis:Tidx", .out = "output:T", .attrs = "Tidx:type=int32 T:type"},
     {"Roll", .in = "input:T shift:Tshift axis:Taxis", .out = "output:T", .attrs = "T:type Tshift:type Taxis:type"},
-    {"ScatterNd", .in = "indices:Tindices updates:T shape:Tindices", .out = "output:T",
-     .attrs = "T:type Tindices:type bad_indices_policy:string=''"},
 };
 const size_t array_defs_count = sizeof array_defs / sizeof *array_defs;
