@@ -199,3 +199,43 @@ inlay_status variable_assign(variable *v, tensor *t, bool check, inlay_error *er
     tensor_release(old);
     return INLAY_OK;
 }
+
+/* Under the lock. */
+static inlay_status change_value(variable *v, dtype type, mem_budget *budget,
+                                 inlay_status (*change)(void *ctx, tensor *value, inlay_error *err), void *ctx,
+                                 inlay_error *err) {
+    tensor *value = v->value;
+    if (!value)
+        return fail(err, INLAY_FAILED_PRECONDITION, "variable '%s' has no value: nothing was restored or assigned",
+                    v->base.name);
+    if (value->type != type)
+        return fail(err, INLAY_INVALID_ARGUMENT, "variable '%s' is %s, not %s", v->base.name, dtype_name(value->type),
+                    dtype_name(type));
+    if (tensor_is_writable(value)) return change(ctx, value, err);
+    TRY(tensor_copy(value, budget, &value, err));
+    inlay_status status = change(ctx, value, err);
+    if (status != INLAY_OK) {
+        tensor_release(value);
+        return status;
+    }
+    tensor_release(v->value);
+    v->value = value;
+    return INLAY_OK;
+}
+
+inlay_status variable_change(variable *v, dtype type, mem_budget *budget,
+                             inlay_status (*change)(void *ctx, tensor *value, inlay_error *err), void *ctx,
+                             inlay_error *err) {
+    pthread_mutex_lock(&v->lock);
+    inlay_status status = change_value(v, type, budget, change, ctx, err);
+    pthread_mutex_unlock(&v->lock);
+    return status;
+}
+
+void variable_clear(variable *v) {
+    pthread_mutex_lock(&v->lock);
+    tensor *old = v->value;
+    v->value = NULL;
+    pthread_mutex_unlock(&v->lock);
+    tensor_release(old);
+}

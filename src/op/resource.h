@@ -70,4 +70,13 @@ bool variable_is_set(variable *v);
 /* T (retained) becomes the value. INVALID_ARGUMENT when the dtype differs, or the shape does and CHECK says to look. */
 inlay_status variable_assign(variable *v, tensor *t, bool check, inlay_error *err);
 
+/* CHANGE(ctx, value) writes over the value, which must have dtype TYPE: nobody else sees it half done. A value that
+ * others hold is copied before. */
+inlay_status variable_change(variable *v, dtype type, mem_budget *budget,
+                             inlay_status (*change)(void *ctx, tensor *value, inlay_error *err), void *ctx,
+                             inlay_error *err);
+
+/* The variable has no value any more. */
+void variable_clear(variable *v);
+
 #endif

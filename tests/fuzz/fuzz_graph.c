@@ -1,7 +1,8 @@
 /* A GraphDef that means harm: imported, cut out, inlined, put through the passes, planned and run with small budgets.
  * The first byte chooses what is fetched.
  * Covers: src/graph/graph.c src/graph/import.c src/graph/function.c src/graph/inline.c src/graph/library.c
- * src/graph/program.c src/runtime/plan.c src/runtime/run.c src/transform/common.c src/transform/fold.c
+ * src/graph/program.c src/graph/order.c src/graph/frames.c src/graph/branch.c
+ * src/runtime/plan.c src/runtime/plan_flow.c src/runtime/run.c src/transform/common.c src/transform/fold.c
  * src/transform/identity.c src/transform/controls.c src/transform/users.c
  * src/transform/plain.c src/transform/plain_form.c src/transform/plain_product.c src/transform/plain_value.c
  * src/op/search_top.c src/op/row_side.c */
@@ -9,7 +10,7 @@
 #include "runtime/plan.h"
 #include "transform/transform.h"
 
-enum { NODES = 2000, BYTES = 16 << 20 };
+enum { NODES = 2000, BYTES = 16 << 20, ROUNDS = 100 };
 
 /* Feeds for placeholders, as their dtype and shape say; unknown dims are 2. */
 static tensor *make_feed(const graph_node *n) {
@@ -66,7 +67,7 @@ static void ignore(void *user, const char *line) {
 static void run(const plan *p, request *r) {
     inlay_error err;
     mem_budget *budget = mem_budget_new(BYTES);
-    run_options options = {.budget = budget};
+    run_options options = {.budget = budget, .most_rounds = ROUNDS};
     if (!budget) return;
     plan_describe(p, ignore, NULL);
     if (plan_run(p, r->given, r->fetched, &options, &err) == INLAY_OK)

@@ -61,9 +61,9 @@ class Server:
     def open(self, graph_def):
         self.send("G", graph_def.SerializeToString())
 
-    def run(self, feeds, fetches):
-        """FEEDS {name: array}; the fetched as arrays."""
-        parts = ["R", len(feeds)]
+    def run(self, feeds, fetches, passes=False):
+        """FEEDS {name: array}; the fetched as arrays. PASSES: the graph goes through all of ours before."""
+        parts = ["P" if passes else "R", len(feeds)]
         for name, value in feeds.items():
             proto = value if isinstance(value, TensorProto) else tf.make_tensor_proto(value)
             parts += [name.encode(), proto.SerializeToString()]
@@ -110,9 +110,10 @@ def build(function, feeds, ranks=False):
 
 
 def check(function, *feeds, tolerance=0, init=(), stricter=False, laxer=False,
-          ranks=False):
+          ranks=False, passes=False):
     """FUNCTION(*FEEDS) must be the same in both, errors included. INIT: names of ops to run first. STRICTER: we may
-    refuse what TensorFlow lets pass; LAXER: the other way. RANKS: of inputs are known to the graph."""
+    refuse what TensorFlow lets pass; LAXER: the other way. RANKS: of inputs are known to the graph.
+    PASSES: our passes go over the graph before."""
     feeds = [as_feed(f) for f in feeds]
     graph, inputs, flat = build(function, feeds, ranks)
     with tf.compat.v1.Session(graph=graph) as session:
@@ -128,7 +129,7 @@ def check(function, *feeds, tolerance=0, init=(), stricter=False, laxer=False,
     if init:
         server.run({}, ["^" + name for name in init])
     try:
-        ours = server.run({i.name: f for i, f in zip(inputs, feeds)}, [t.name for t in flat])
+        ours = server.run({i.name: f for i, f in zip(inputs, feeds)}, [t.name for t in flat], passes)
     except Refused as e:
         if stricter and failed is None:
             return None

@@ -3,14 +3,16 @@
  *
  *   'G' graph                                      a session on this GraphDef, the one before is closed
  *   'R' n (name tensor)... m (name)...             feeds as TensorProto; names to fetch, "^name" to run only
+ *   'P' …                                          the same after all passes
  *
- * Answer: code of the status, message, and, when it is 0, for 'R' the fetched tensors as TensorProto. Files may be
- * opened anywhere. */
+ * Answer: code of the status, message, and, when it is 0, for 'R' and 'P' the fetched tensors as TensorProto. Files may
+ * be opened anywhere. */
 #include "base/file.h"
 #include "base/num.h"
 #include "format/tensor_proto.h"
 #include "graph/program.h"
 #include "runtime/plan.h"
+#include "transform/transform.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +95,7 @@ typedef struct request {
     tensor *given[MOST], *fetched[MOST];
 } request;
 
-static inlay_status run(session *s, request *r, inlay_error *err) {
+static inlay_status run(session *s, request *r, bool passes, inlay_error *err) {
     graph_edge in[MOST], wanted[MOST];
     graph_node *targets[MOST];
     program_request asked = {.feeds = in, .fetches = wanted, .targets = targets, .node_limit = 100000};
@@ -114,6 +116,11 @@ static inlay_status run(session *s, request *r, inlay_error *err) {
     program made;
     plan *p;
     TRY(program_make(&s->model, &asked, &made, err));
+    if (passes) {
+        inlay_status status = transform_run(&made, &s->host, err);
+        if (status != INLAY_OK) program_free(&made);
+        TRY(status);
+    }
     TRY(plan_make(&made, &s->host, &p, err));
     inlay_status status = plan_run(p, r->given, r->fetched, NULL, err);
     plan_free(p);
@@ -121,7 +128,7 @@ static inlay_status run(session *s, request *r, inlay_error *err) {
     return status;
 }
 
-static void answer_run(session *s) {
+static void answer_run(session *s, bool passes) {
     static request r; /* its buffers are used again */
     inlay_error err;
     r.feeds = read_number();
@@ -135,7 +142,7 @@ static void answer_run(session *s) {
     memset(r.given, 0, sizeof r.given);
     memset(r.fetched, 0, sizeof r.fetched);
     buffer answers[MOST] = {0};
-    inlay_status status = run(s, &r, &err);
+    inlay_status status = run(s, &r, passes, &err);
     for (uint32_t i = 0; status == INLAY_OK && i < r.fetches; i++)
         status = tensor_proto_write(&answers[i], r.fetched[i], &err);
     write_status(status, &err);
@@ -155,8 +162,8 @@ int main(void) {
             close_session(&s);
             read_text(&s.graph);
             write_status(open_session(&s, &err), &err);
-        } else if (kind == 'R') {
-            answer_run(&s);
+        } else if (kind == 'R' || kind == 'P') {
+            answer_run(&s, kind == 'P');
         } else {
             return 1;
         }
