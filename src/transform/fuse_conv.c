@@ -1,8 +1,7 @@
 /* A convolution with what follows it, as one node: a bias, a normalisation by moments that are given, an activation;
  * and with zeros put round its input before. A normalisation goes into the filter, by a node of its own that computes
  * the filter again when a variable holds another tensor. */
-#include "transform/passes.h"
-#include "transform/search_chunk.h"
+#include "transform/norm_match.h"
 #include "transform/users.h"
 
 static const struct {
@@ -10,17 +9,18 @@ static const struct {
 } convolutions[] = {{"Conv2D", "_InlayConv2D"}, {"DepthwiseConv2dNative", "_InlayDepthwiseConv2D"}};
 
 static const char *const activations[] = {"Relu", "Relu6", "Elu", "LeakyRelu"};
-static const char *const norms[] = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"};
-enum { ACTIVATIONS = sizeof activations / sizeof *activations, NORMS = sizeof norms / sizeof *norms };
+enum { ACTIVATIONS = sizeof activations / sizeof *activations };
 
 typedef struct fusion {
     program *p;
+    op_host *host;
     const users *u;
     size_t n_nodes; /* that `u` knows */
     graph_node *conv;
     graph_edge last;                /* whose value the fused node gives */
     graph_edge input, filter, bias; /* bias.node NULL: none */
-    graph_node *norm, *pad;         /* NULL: none */
+    graph_node *pad;                /* NULL: none */
+    given_norm norm;                /* count 0: none */
     const char *activation;
     float slope;
 } fusion;
@@ -77,20 +77,55 @@ static bool take_bias(fusion *f) {
     return true;
 }
 
-static bool take_norm(fusion *f) {
-    graph_node *n = only_user(f), **items;
-    if (!n || !is_one_of(n, norms, NORMS) || n->n_inputs != 5 || !is_last(f, n->inputs[0]) ||
-        !node_flag_is(n, "is_training", false) || !text_is(n, "data_format", "NHWC"))
-        return false;
+/* Only output 0 of N is used. */
+static bool is_used_for_one(const fusion *f, const graph_node *n) {
+    graph_node **items;
     size_t count = users_of(f, n, &items);
     for (size_t i = 0; i < count; i++)
         for (int k = 0; k < items[i]->n_inputs; k++)
             if (items[i]->inputs[k].node == n && items[i]->inputs[k].output != 0) return false;
     for (size_t i = 0; i < f->p->n_fetches; i++)
         if (f->p->fetches[i].node == n && f->p->fetches[i].output != 0) return false;
-    f->norm = n;
-    f->last = (graph_edge){n, 0};
     return true;
+}
+
+/* Whether a written normalisation has as many numbers as the convolution has filters. */
+static bool fits_filter(const fusion *f, const given_norm *norm) {
+    shape dims;
+    if (!stored_dims(f->p, f->host, f->filter, &dims) || dims.rank != 4) return false;
+    bool depthwise = strcmp(f->conv->op, convolutions[0].plain) != 0;
+    return norm->count > 0 && norm->count == dims.dims[3] * (depthwise ? dims.dims[2] : 1);
+}
+
+static bool take_norm(fusion *f) {
+    given_norm norm;
+    graph_node *n = only_user(f);
+    if (!n) return false;
+    if (match_norm_op((graph_edge){n, 0}, &norm) && is_last(f, norm.x) && is_used_for_one(f, n)) {
+        f->norm = norm;
+        f->last = (graph_edge){n, 0};
+        return true;
+    }
+    fusion next = *f;
+    next.last = (graph_edge){n, 0};
+    graph_node *sum = strcmp(n->op, "Mul") == 0 ? only_user(&next) : NULL;
+    if (!sum || !match_norm_written(f->p, f->host, (graph_edge){sum, 0}, &norm) || !is_last(f, norm.x) ||
+        !fits_filter(f, &norm))
+        return false;
+    f->norm = norm;
+    f->last = (graph_edge){sum, 0};
+    return true;
+}
+
+/* The sigmoid of x, or of 1 · x, where N uses x = f->last. */
+static graph_node *sigmoid_of(const fusion *f, graph_node *n) {
+    graph_node **users;
+    float one;
+    if (strcmp(n->op, "Mul") == 0 && n->n_inputs == 2 && !n->n_controls && !is_fetched(f->p, n) &&
+        ((is_last(f, n->inputs[1]) && edge_float(f->p, n->inputs[0], &one) && one == 1) ||
+         (is_last(f, n->inputs[0]) && edge_float(f->p, n->inputs[1], &one) && one == 1)))
+        return users_of(f, n, &users) == 1 && strcmp(users[0]->op, "Sigmoid") == 0 ? users[0] : NULL;
+    return strcmp(n->op, "Sigmoid") == 0 ? n : NULL;
 }
 
 /* x · sigmoid(x), which uses x twice. */
@@ -98,10 +133,9 @@ static bool take_swish(fusion *f) {
     graph_node **items, **users;
     if (is_fetched(f->p, f->last.node) || users_of(f, f->last.node, &items) != 2) return false;
     for (int k = 0; k < 2; k++) {
-        graph_node *sigmoid = items[k], *product = items[1 - k];
-        if (strcmp(sigmoid->op, "Sigmoid") != 0 || strcmp(product->op, "Mul") != 0 || sigmoid->n_controls ||
-            product->n_controls || product->n_inputs != 2 || is_fetched(f->p, sigmoid) ||
-            !is_last(f, sigmoid->inputs[0]) || users_of(f, sigmoid, &users) != 1 || users[0] != product)
+        graph_node *sigmoid = sigmoid_of(f, items[k]), *product = items[1 - k];
+        if (!sigmoid || sigmoid->n_controls || is_fetched(f->p, sigmoid) || strcmp(product->op, "Mul") != 0 ||
+            product->n_controls || product->n_inputs != 2 || users_of(f, sigmoid, &users) != 1 || users[0] != product)
             continue;
         if (!is_last(f, product->inputs[0]) && !is_last(f, product->inputs[1])) continue;
         f->activation = "Swish";
@@ -162,16 +196,11 @@ static inlay_status set_float(graph *g, graph_node *n, const char *name, float v
 static inlay_status fold_norm(fusion *f, inlay_error *err) {
     graph *g = &f->p->g;
     graph_node *n;
-    float epsilon;
-    attrs a = graph_attrs(f->norm);
-    TRY(attr_float(&a, "epsilon", &epsilon, err));
-    TRY(graph_add(g, f->norm->name, "_InlayFoldNorm", &n, err));
-    graph_edge inputs[6] = {f->filter};
-    for (int i = 1; i < 5; i++) inputs[i] = f->norm->inputs[i];
-    inputs[5] = f->bias;
+    TRY(graph_add(g, f->last.node->name, "_InlayFoldNorm", &n, err));
+    graph_edge inputs[6] = {f->filter, f->norm.scale, f->norm.offset, f->norm.mean, f->norm.variance, f->bias};
     TRY(graph_set_inputs(g, n, inputs, f->bias.node ? 6 : 5, err));
     TRY(set_int(g, n, "B", f->bias.node != NULL, err));
-    TRY(set_float(g, n, "epsilon", epsilon, err));
+    TRY(set_float(g, n, "epsilon", f->norm.epsilon, err));
     f->filter = (graph_edge){n, 0};
     f->bias = (graph_edge){n, 1};
     return INLAY_OK;
@@ -194,7 +223,7 @@ static inlay_status copy_attributes(fusion *f, graph_node *to, inlay_error *err)
 static inlay_status put_fused(fusion *f, const char *op, const int64_t *pads, inlay_error *err) {
     graph *g = &f->p->g;
     graph_node *n;
-    if (f->norm) TRY(fold_norm(f, err));
+    if (f->norm.count) TRY(fold_norm(f, err));
     TRY(graph_add(g, f->last.node->name, op, &n, err));
     graph_edge inputs[3] = {f->input, f->filter, f->bias};
     TRY(graph_set_inputs(g, n, inputs, f->bias.node ? 3 : 2, err));
@@ -211,13 +240,14 @@ static inlay_status put_fused(fusion *f, const char *op, const int64_t *pads, in
     return program_redirect(f->p, f->last, (graph_edge){n, 0}, err);
 }
 
-static inlay_status fuse(program *p, const users *u, size_t n_nodes, graph_node *conv, const char *op,
+static inlay_status fuse(program *p, op_host *host, const users *u, size_t n_nodes, graph_node *conv, const char *op,
                          inlay_error *err) {
     int64_t pads[8];
     if (conv->n_inputs != 2 || conv->n_controls || node_type(conv, "T") != INLAY_FLOAT32 ||
         !text_is(conv, "data_format", "NHWC"))
         return INLAY_OK;
     fusion f = {.p = p,
+                .host = host,
                 .u = u,
                 .n_nodes = n_nodes,
                 .conv = conv,
@@ -232,7 +262,6 @@ static inlay_status fuse(program *p, const users *u, size_t n_nodes, graph_node 
 }
 
 inlay_status pass_fuse_conv(program *p, op_host *host, inlay_error *err) {
-    (void)host;
     size_t n_nodes = p->g.n_nodes;
     users u;
     TRY(users_find(p, &u, err));
@@ -240,7 +269,7 @@ inlay_status pass_fuse_conv(program *p, op_host *host, inlay_error *err) {
     for (size_t i = 0; i < n_nodes && status == INLAY_OK; i++)
         for (size_t k = 0; k < sizeof convolutions / sizeof *convolutions && p->g.nodes[i]; k++)
             if (strcmp(p->g.nodes[i]->op, convolutions[k].plain) == 0) {
-                status = fuse(p, &u, n_nodes, p->g.nodes[i], convolutions[k].fused, err);
+                status = fuse(p, host, &u, n_nodes, p->g.nodes[i], convolutions[k].fused, err);
                 break;
             }
     users_free(&u);
