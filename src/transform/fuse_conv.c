@@ -67,12 +67,21 @@ static bool is_last(const fusion *f, graph_edge e) {
 
 /* ---- what follows */
 
+/* A stored vector given another shape and back is that vector: the same tensor in each run. */
+static graph_edge stored_vector(const fusion *f, graph_edge e) {
+    graph_edge from = e;
+    shape dims;
+    while ((edge_source_of(from, "Squeeze", 1) || edge_source_of(from, "Reshape", 2)) && !from.node->n_controls)
+        from = from.node->inputs[0];
+    return stored_dims(f->p, f->host, from, &dims) && dims.rank == 1 ? from : e;
+}
+
 static bool take_bias(fusion *f) {
     graph_node *n = only_user(f);
     if (!n || strcmp(n->op, "BiasAdd") != 0 || n->n_inputs != 2 || !is_last(f, n->inputs[0]) ||
         !text_is(n, "data_format", "NHWC"))
         return false;
-    f->bias = n->inputs[1];
+    f->bias = stored_vector(f, n->inputs[1]);
     f->last = (graph_edge){n, 0};
     return true;
 }

@@ -12,7 +12,7 @@ CORPUS = SHARED / "corpus" / "tf-graphs.tar.xz"
 MODELS = SHARED / "models"
 
 # What runs and is right may only grow.
-CORPUS_AT_LEAST = 889
+CORPUS_AT_LEAST = 1119
 MODELS_AT_LEAST = 54
 
 # TopKV2 with sorted=false: TensorFlow gives the order of its heap, we give them sorted.
