@@ -13,7 +13,7 @@ MODELS = SHARED / "models"
 
 # What runs and is right may only grow.
 CORPUS_AT_LEAST = 1119
-MODELS_AT_LEAST = 54
+MODELS_AT_LEAST = 112
 
 # TopKV2 with sorted=false: TensorFlow gives the order of its heap, we give them sorted.
 UNSORTED = {"topk/rank2_k5", "topk/rank3_k3"}
