@@ -186,7 +186,7 @@ static inlay_status nth_run(op_call *c, inlay_error *err) {
 static inlay_status check_scatter(const tensor *indices, const tensor *updates, const shape *dims, int64_t *depth,
                                   inlay_error *err) {
     char a[SHAPE_TEXT], b[SHAPE_TEXT], o[SHAPE_TEXT];
-    bool fits = indices->dims.rank >= 1;
+    bool fits = indices->dims.rank >= 1 && updates->dims.rank >= 1;
     *depth = fits ? indices->dims.dims[indices->dims.rank - 1] : 0;
     shape wanted = indices->dims;
     wanted.rank--;

@@ -367,6 +367,11 @@ inlay_status attr_shapes(const attrs *a, const char *name, arena *memory, shape 
 void attr_put_int(buffer *b, int64_t value) {
     wire_put_uint(b, INT, (uint64_t)value);
 }
+void attr_put_float(buffer *b, float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    wire_put_fixed32(b, FLOAT, bits); /* 0 too: the field says which kind it is */
+}
 void attr_put_bool(buffer *b, bool value) {
     wire_put_uint(b, BOOL, value);
 }

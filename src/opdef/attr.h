@@ -58,6 +58,7 @@ bool attr_decl_next(const char **next, attr_decl *out);
 
 /* ---- writing: AttrValue messages appended to a buffer */
 void attr_put_int(buffer *b, int64_t value);
+void attr_put_float(buffer *b, float value);
 void attr_put_bool(buffer *b, bool value);
 void attr_put_type(buffer *b, dtype value);
 void attr_put_text(buffer *b, bytes value);

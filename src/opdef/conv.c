@@ -20,6 +20,9 @@ const op_def conv_defs[] = {
     {"_InlayConv3D", .in = "input:T filter:T bias:B*T add:A*T", .out = "output:T", .attrs = CONV3D_ATTRS AFTER_ATTRS},
     {"_InlayDepthwiseConv2D", .in = "input:T filter:T bias:B*T add:A*T", .out = "output:T",
      .attrs = DEPTHWISE_ATTRS AFTER_ATTRS},
+    /* Filter and bias with a normalisation of the filter's outputs in them (op/fold_norm.c). */
+    {"_InlayFoldNorm", .in = "filter:float32 scale:float32 offset:float32 mean:float32 variance:float32 bias:B*float32",
+     .out = "folded:float32 bias:float32", .attrs = "B:int epsilon:float"},
     {"Conv2DBackpropInput", .in = "input_sizes:Tsizes filter:T out_backprop:T", .out = "output:T",
      .attrs = CONV2D_ATTRS " Tsizes:type=int32"},
     {"Conv2DBackpropFilter", .in = "input:T filter_sizes:int32 out_backprop:T", .out = "output:T",

@@ -9,6 +9,7 @@ inlay_status pass_identity(program *p, op_host *host, inlay_error *err);
 inlay_status pass_search(program *p, op_host *host, inlay_error *err);
 inlay_status pass_plain(program *p, op_host *host, inlay_error *err);
 inlay_status pass_fold(program *p, op_host *host, inlay_error *err);
+inlay_status pass_fuse_conv(program *p, op_host *host, inlay_error *err);
 inlay_status pass_common(program *p, op_host *host, inlay_error *err);
 
 #endif

@@ -6,6 +6,7 @@ const transform_pass transform_passes[] = {
     {"search", "puts one streaming scan in place of a search subgraph", pass_search},
     {"plain", "puts one streaming scan in place of scores that are only searched", pass_plain},
     {"fold", "computes what depends on constants alone", pass_fold},
+    {"fuse_conv", "makes convolutions and what follows them one node", pass_fuse_conv},
     {"common", "computes equal nodes once", pass_common},
     {NULL, NULL, NULL},
 };

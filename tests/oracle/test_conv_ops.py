@@ -227,13 +227,14 @@ def test_batch_blocks(op, seed):
         space.append(max(inside, 0) if draw.chance(0.9) else draw.whole(0, 5))
     batch = draw.whole(0, 3) * (1 if op.startswith("Space") else int(np.prod(block)))
     rest = [draw.whole(1, 3) for _ in range(draw.whole(0, 2) if nd else 1)]
-    value = draw.values([batch, *space, *rest], draw.of(tf.float32, tf.int32, tf.bool, tf.int64))
-    margin_name = "paddings" if op.startswith("Space") else "crops"
+    value = draw.values([batch, *space, *rest], draw.of(tf.float32, tf.int32, tf.int64, *([tf.bool] if nd else [])))
+    margin_name, run = "paddings" if op.startswith("Space") else "crops", getattr(RAW, op)
+    margins = np.array(margins, np.int32).reshape(-1, 2)
     if nd:
-        run = lambda x: getattr(RAW, op)(input=x, block_shape=const(block), **{margin_name: const(margins)})
+        check(lambda x, b, m: run(input=x, block_shape=b, **{margin_name: m}), value, np.array(block, np.int32), margins,
+              ranks=True)
     else:
-        run = lambda x: getattr(RAW, op)(input=x, block_size=block[0], **{margin_name: const(margins)})
-    check(run, value)
+        check(lambda x, m: run(input=x, block_size=block[0], **{margin_name: m}), value, margins, ranks=True)
 
 
 @cases(["SpaceToDepth", "DepthToSpace"])

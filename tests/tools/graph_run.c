@@ -5,8 +5,10 @@
  *   target NAME
  *   signature KEY        feeds and fetches are the signature's keys
  *   run                  prints "ok PEAK" (bytes) or "CODE: message", forgets feeds and fetches
+ *   time N               the same, N times and without writing: prints "ok MEDIAN LEAST" (microseconds)
  *   describe KEY         prints the nodes that signature KEY runs, a line each, then "ok"
  * A dtype that NumPy lacks is written as its bits: FILE holds uint16 for bfloat16. */
+#include "base/clock.h"
 #include "format/npy.h"
 #include "model/model.h"
 
@@ -109,6 +111,34 @@ static inlay_status run(job *j, inlay_error *err) {
     return INLAY_OK;
 }
 
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Median and least of N runs, in microseconds. */
+static inlay_status time_runs(job *j, int n, inlay_error *err) {
+    double times[1000];
+    if (n < 1 || n > 1000) return fail(err, INLAY_INVALID_ARGUMENT, "1 to 1000 runs");
+    for (int i = 0; i < n; i++) {
+        double start = seconds_now();
+        model_run_options options = {.peak_bytes = &j->peak};
+        if (j->signature)
+            TRY(model_run(j->m, j->signature, j->feeds, j->n_feeds, j->fetches, j->n_fetches, &options, err));
+        else
+            TRY(model_run_graph(j->m, j->feeds, j->n_feeds, j->fetches, j->n_fetches, (const char *const *)j->targets,
+                                j->n_targets, &options, err));
+        times[i] = seconds_now() - start;
+        for (size_t k = 0; k < j->n_fetches; k++) {
+            tensor_release(j->fetches[k].tensor);
+            j->fetches[k].tensor = NULL;
+        }
+    }
+    qsort(times, (size_t)n, sizeof *times, by_size);
+    printf("ok %.1f %.1f\n", 1e6 * times[n / 2], 1e6 * times[0]);
+    return INLAY_OK;
+}
+
 static void print_line(void *user, const char *line) {
     (void)user;
     puts(line);
@@ -151,6 +181,10 @@ int main(void) {
         } else if (strcmp(word, "signature") == 0) {
             free(j.signature);
             j.signature = strdup(a);
+        } else if (strcmp(word, "time") == 0) {
+            if (time_runs(&j, atoi(a), &err) != INLAY_OK) report(&j, err.code, &err);
+            fflush(stdout);
+            forget(&j);
         } else if (strcmp(word, "run") == 0) {
             report(&j, run(&j, &err), &err);
             forget(&j);

@@ -42,8 +42,8 @@ inlay_status conv_run(const conv_made *c, const float *in, const float *bias, co
 /* One convolution of any of the dtypes, by plain loops over the pool. Integers wrap. False: another dtype. */
 bool conv_direct(dtype t, const conv_sizes *sizes, const void *in, const void *filter, void *out);
 
-/* The windows of pixels [first, first + n) of the whole output, as rows [window.., channels]; what lies outside is zero.
- * And the way back: rows are added to the input where they came from. float32 and float64. */
+/* The windows of pixels [first, first + n) of the whole output, as rows [window.., channels]; what lies outside is
+ * zero. And the way back: rows are added to the input where they came from. float32 and float64. */
 void conv_gather(dtype t, const conv_sizes *s, const void *in, int64_t first, int64_t n, void *rows);
 void conv_scatter(dtype t, const conv_sizes *s, const void *rows, int64_t first, int64_t n, void *in);
 
