@@ -248,26 +248,33 @@ static inlay_status give_filled(op_call *c, const filling *f, const bool *empty,
     return runs_end(&w, status, err);
 }
 
+/* Room for N numbers within the budget of the run: what a hostile shape asks for ends there. */
+static inlay_status take_room(const op_call *c, int64_t n, tensor **out, inlay_error *err) {
+    shape dims = shape_vector(n);
+    return tensor_new_zero(INLAY_INT64, &dims, c->budget, out, err);
+}
+
 static inlay_status fill_rows(op_call *c, filling *f, bool is_matrix, const tensor *fallback, inlay_error *err) {
     shape rows = shape_vector(f->rows), entries = shape_vector(f->s.n);
-    tensor *empty, *moved, *indices;
+    tensor *empty, *moved, *indices, *starts = NULL, *from = NULL;
+    if (f->rows == INT64_MAX) return fail_memory(err);
     TRY(op_output(c, 2, &rows, &empty, err));
     TRY(op_output(c, 3, &entries, &moved, err));
     bool *is_empty = (bool *)(void *)empty->data;
     inlay_status status;
-    f->starts = mem_zalloc((size_t)f->rows + 1, sizeof *f->starts);
-    if (!f->starts) return fail_memory(err);
+    TRY_TO(done, take_room(c, f->rows + 1, &starts, err));
+    f->starts = tensor_i64(starts);
     TRY_TO(done, count_rows(f, is_empty, err));
-    f->from = mem_array((size_t)f->count, sizeof *f->from);
-    if (!f->from) TRY_TO(done, fail_memory(err));
+    TRY_TO(done, take_room(c, f->count, &from, err));
+    f->from = tensor_i64(from);
     place_entries(f, is_empty, tensor_i64(moved));
     /* without rows TensorFlow gives a matrix in any case */
     shape dims = is_matrix || f->rows == 0 ? shape_matrix(f->count, f->s.rank) : shape_vector(f->count);
     TRY_TO(done, op_output(c, 0, &dims, &indices, err));
     status = give_filled(c, f, is_empty, tensor_i64(indices), fallback, err);
 done:
-    mem_free(f->starts);
-    mem_free(f->from);
+    tensor_release(starts);
+    tensor_release(from);
     return status;
 }
 

@@ -43,6 +43,13 @@ const op_def sparse_defs[] = {
      .out = "output_indices:int64 output_values:T", .attrs = "T:type"},
     {"SparseSparseMinimum", .in = "a_indices:int64 a_values:T a_shape:int64 b_indices:int64 b_values:T b_shape:int64",
      .out = "output_indices:int64 output_values:T", .attrs = "T:type"},
+    {"SparseCross", .in = "indices:N*int64 values:sparse_types shapes:N*int64 dense_inputs:dense_types",
+     .out = "output_indices:int64 output_values:out_type output_shape:int64",
+     .attrs = "N:int hashed_output:bool num_buckets:int hash_key:int sparse_types:list(type) dense_types:list(type) "
+              "out_type:type internal_type:type"},
+    {"SparseCrossV2", .in = "indices:N*int64 values:sparse_types shapes:N*int64 dense_inputs:dense_types sep:string",
+     .out = "output_indices:int64 output_values:string output_shape:int64",
+     .attrs = "N:int sparse_types:list(type) dense_types:list(type)"},
     {"SerializeSparse", .in = "sparse_indices:int64 sparse_values:T sparse_shape:int64",
      .out = "serialized_sparse:out_type", .attrs = "T:type out_type:type=string"},
     {"DeserializeSparse", .in = "serialized_sparse:Tserialized",

@@ -242,3 +242,25 @@ def test_softmax(dtype):
         indices, values, dims = sparse(rng, shape_of(rng, 1 if i % 8 == 7 else 2, 3), np.float32)
         check(lambda i, v, d: RAW.SparseSoftmax(sp_indices=i, sp_values=v, sp_shape=d), indices, values.astype(dtype), dims,
               tolerance=1e-6 if np.dtype(dtype).itemsize > 2 else 1e-2)
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_crosses(hashed):
+    rng = rng_of("cross", hashed)
+    for i in range(2 * ROUNDS):
+        rows, feeds, n = int(rng.integers(1, 4)), [], int(rng.integers(0, 3))
+        for _ in range(n):
+            feeds += sparse(rng, [rows, int(rng.integers(1, 4))], object if rng.random() < .5 else np.int64)
+        for _ in range(int(rng.integers(0 if n else 1, 3))):
+            shape = [rows + (i % 11 == 10), int(rng.integers(0, 3))]
+            feeds.append(values_of(rng, shape[0] * shape[1], object if rng.random() < .5 else np.int64).reshape(shape))
+
+        def cross(*given):
+            parts = dict(indices=list(given[0:3 * n:3]), values=list(given[1:3 * n:3]), shapes=list(given[2:3 * n:3]),
+                         dense_inputs=list(given[3 * n:]))
+            if i % 2 and not hashed:
+                return RAW.SparseCrossV2(sep="_Y_", **parts)
+            return RAW.SparseCross(hashed_output=hashed, num_buckets=[0, 100][i % 2], hash_key=956888297470 + i,
+                                   out_type=tf.int64 if hashed else tf.string, internal_type=tf.int64 if hashed else tf.string,
+                                   **parts)
+        check(cross, *feeds, laxer=not hashed)  # as texts, TensorFlow takes numbers in its second form only
