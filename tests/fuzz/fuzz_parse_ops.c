@@ -104,7 +104,7 @@ static void sequence(one_op *o, uint8_t flags) {
     add_int(o, "Ncontext_dense", 2);
     add_int(o, "Nfeature_list_sparse", 2);
     add_int(o, "Nfeature_list_dense", 2);
-    o->in[o->n_in++] = texts_of(NULL, 0, false);
+    o->in[o->n_in++] = texts_of((const uint8_t *)"", 0, false);
     o->in[o->n_in++] = numbers(INLAY_INT64, 0);
     o->in[o->n_in++] = numbers(INLAY_FLOAT32, flags & 2 ? 2 : 0);
 }

@@ -22,8 +22,7 @@ static inlay_status inflate_step(z_stream *z, mem_budget *budget, uint64_t *char
     *ended = code == Z_STREAM_END || code == Z_BUF_ERROR;
     if (code == Z_MEM_ERROR) return fail_memory(err);
     if (code != Z_OK && !*ended)
-        return fail(err, INLAY_DATA_LOSS, "compressed data is damaged%s%s", z->msg ? ": " : "",
-                    z->msg ? z->msg : "");
+        return fail(err, INLAY_DATA_LOSS, "compressed data is damaged%s%s", z->msg ? ": " : "", z->msg ? z->msg : "");
     return INLAY_OK;
 }
 
