@@ -86,10 +86,11 @@ static inlay_status read_record(reading *r, int64_t record, inlay_error *err) {
     if (fields != columns)
         return fail(err, INLAY_INVALID_ARGUMENT, "Expect %zu fields but have %s%zu in record %lld", columns,
                     fields > columns ? "at least " : "", fields, (long long)record);
+    const uint8_t *text = r->text.size ? r->text.data : (const uint8_t *)"";
     size_t from = 0;
     for (size_t i = 0; i < columns; i++) {
         size_t end = (size_t)load_u64(r->ends.data + i * sizeof(uint64_t));
-        TRY(put_field(r, (int)i, record, bytes_make(r->text.data + from, end - from), err));
+        TRY(put_field(r, (int)i, record, bytes_make(text + from, end - from), err));
         from = end;
     }
     return INLAY_OK;

@@ -20,7 +20,7 @@ static uint8_t next_byte(source *s) {
 static int64_t next_number(source *s) {
     uint8_t b = next_byte(s);
     if (b < 248) return (int64_t)(b % 10) - (b % 10 == 9);
-    return b == 248 ? -1 : b == 249 ? INT64_MIN : b == 250 ? INT64_MAX : b == 251 ? INT32_MAX : b == 252 ? 1 << 20 : 4;
+    return b == 248 ? -1 : b == 249 ? INT64_MIN : b == 250 ? INT64_MAX : b == 251 ? INT32_MAX : b == 252 ? 1 << 15 : 4;
 }
 
 static void fill(tensor *t, source *s) {

@@ -26,6 +26,7 @@ LISTS = (entry(b"x", field(1, TEXTS) * 2) + entry(b"y", field(1, INTS)) + entry(
          entry(b"v", field(1, FLOATS)))
 SEEDS = {
     "csv": b"\0\1a,1,2.5,3\xfe\"b,\"\"c\",,NA,4", "csv_columns": b"\0\5a,0,1,2.5,0,7,8\xfe,,,,,",
+    "all_fields_empty": b"\0\0,,,",  # the buffer of a record's text was never made
     "sequence": b"\1\0" + field(1, FEATURES) + field(2, LISTS) + b"\xfe" + field(1, FEATURES) + field(2, LISTS[:40]),
     "sequence_missing": b"\1\3" + field(1, FEATURES), "single": b"\2\2" + field(1, FEATURES),
     "encode": b"\3\1hello\xfe", "decode": b"\4\0" + base64.urlsafe_b64encode(b"hello\xff\xfe") + b"\xfeYQ",
