@@ -2,7 +2,7 @@
 _inlay() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "fuse index defuse query encode show run bench tensors export rename drop swap cast rows convert merge compose signature verify explain repair help version" -- "$word"))
+        COMPREPLY=($(compgen -W "fuse index defuse query encode show ops run bench tensors export rename drop swap cast rows convert merge compose signature verify explain repair help version" -- "$word"))
         return
     fi
     case "${COMP_WORDS[1]} $previous" in
@@ -18,8 +18,9 @@ _inlay() {
     query) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--text --inputs --similar --lookup --k --rows --rows-file --exclude --exclude-file --min-score --all --vectors --signature --tag_set --verbose --repeat --threads --lock-index --json" -- "$word")) ;;
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
-    run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --outdir --overwrite --tag_set --threads" -- "$word")) ;;
-    bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --runs --seconds --threads --tag_set --json" -- "$word")) ;;
+    ops) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --missing --tag_set --json" -- "$word")) ;;
+    run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --fetch --checkpoint --tag_set --threads --outdir --overwrite --repeat" -- "$word")) ;;
+    bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --fetch --checkpoint --tag_set --threads --runs --seconds --json" -- "$word")) ;;
     tensors) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--stats --json --threads" -- "$word")) ;;
     export) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --force --json" -- "$word")) ;;
     rename) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;

@@ -6,6 +6,6 @@
 
 /* As inlay_ops_needed. */
 inlay_status model_needs(const char *path, const char *tag_set, inlay_model_ops **out, inlay_error *err);
-void model_needs_release(inlay_model_ops *needs); /* NULL is fine */
+void model_needs_release(inlay_model_ops *shown); /* NULL is fine */
 
 #endif

@@ -181,59 +181,11 @@ static inlay_status nth_run(op_call *c, inlay_error *err) {
     return status;
 }
 
-/* ---- ScatterNd: slices added up where their indices say */
-
-static inlay_status check_scatter(const tensor *indices, const tensor *updates, const shape *dims, int64_t *depth,
-                                  inlay_error *err) {
-    char a[SHAPE_TEXT], b[SHAPE_TEXT], o[SHAPE_TEXT];
-    bool fits = indices->dims.rank >= 1 && updates->dims.rank >= 1;
-    *depth = fits ? indices->dims.dims[indices->dims.rank - 1] : 0;
-    shape wanted = indices->dims;
-    wanted.rank--;
-    fits = fits && *depth >= 0 && *depth <= dims->rank && wanted.rank + dims->rank - *depth <= INLAY_MAX_RANK;
-    for (int64_t i = *depth; fits && i < dims->rank; i++) wanted.dims[wanted.rank++] = dims->dims[i];
-    if (fits && shape_equal(&wanted, &updates->dims)) return INLAY_OK;
-    return fail(err, INLAY_INVALID_ARGUMENT, "updates %s at indices %s of a tensor %s", shape_text(&updates->dims, a),
-                shape_text(&indices->dims, b), shape_text(dims, o));
-}
-
-static inlay_status scatter_run(op_call *c, inlay_error *err) {
-    const tensor *indices = c->in[0], *updates = c->in[1];
-    shape dims;
-    tensor *out;
-    int64_t depth, count;
-    binary_fn add = eltwise_binary(updates->type == INLAY_BOOL ? BINARY_BIT_OR : BINARY_ADD, updates->type);
-    if (!add) return op_unsupported(c, updates->type, err);
-    TRY(op_shape_of(c->in[2], "shape", &dims, err));
-    if (!shape_elements(&dims, &count)) return fail(err, INLAY_INVALID_ARGUMENT, "the shape is none");
-    if (count == 0 && (indices->count || updates->count))
-        return fail(err, INLAY_INVALID_ARGUMENT, "Indices and updates specified for empty output tensor");
-    TRY(check_scatter(indices, updates, &dims, &depth, err));
-    TRY(op_output(c, 0, &dims, &out, err));
-    memset(out->data, 0, (size_t)out->size);
-    int64_t slice = op_span(&dims, (int)depth, dims.rank), n = slice ? updates->count / slice : 0;
-    size_t width = (size_t)slice * dtype_size(updates->type);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at = 0, index;
-        for (int64_t d = 0; d < depth; d++) {
-            TRY(tensor_as_int(indices, i * depth + d, "indices", &index, err));
-            if (index < 0 || index >= dims.dims[d])
-                return fail(err, INLAY_INVALID_ARGUMENT, "indices[%lld] = %lld does not index into a dimension of %lld",
-                            (long long)i, (long long)index, (long long)dims.dims[d]);
-            at = at * dims.dims[d] + index;
-        }
-        uint8_t *to = out->data + (size_t)at * width;
-        add(to, to, updates->data + (size_t)i * width, (size_t)slice, 1, 1);
-    }
-    return INLAY_OK;
-}
-
 const op_impl arrange_impls[] = {
     {"Roll", .run = roll_run, .flags = OP_ANY_ALIGNMENT},
     {"ReverseSequence", .run = reverse_sequence_run, .flags = OP_ANY_ALIGNMENT},
     {"ParallelConcat", .run = stack_run, .flags = OP_ANY_ALIGNMENT},
     {"ListDiff", .run = list_diff_run},
     {"NthElement", .run = nth_run},
-    {"ScatterNd", .run = scatter_run},
 };
 OP_FAMILY_END(arrange);

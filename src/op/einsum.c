@@ -209,7 +209,7 @@ static inlay_status gather(op_call *c, const equation *e, const term *t, const o
     if (rounds > 1)
         status = add ? tensor_new(t->t->type, &dims, c->budget, &part, err) : op_unsupported(c, t->t->type, err);
     for (int64_t r = 0; r < rounds && status == INLAY_OK; r++) {
-        status = op_check_cancelled(c, err);
+        status = op_check_stop(c, err);
         move(e, kept, t->t->data + offset * (int64_t)width, t->steps, r ? part->data : (*out)->data, steps, width);
         if (r) add((*out)->data, (*out)->data, part->data, (size_t)count, 1, 1);
         for (int i = alone->rank; i-- > 0;) {

@@ -11,6 +11,7 @@
 #include "opdef/opdef.h"
 #include "tensor/tensor.h"
 
+struct buffer;
 struct file_map;
 struct search_request;
 typedef struct op_impl op_impl;
@@ -34,6 +35,11 @@ struct op_host {
     inlay_status (*restore)(op_host *host, bytes prefix, bytes name, bytes slice, tensor **out, inlay_error *err);
     /* File PATH, mapped: an asset of the model, or in the folder that the user allowed; else PERMISSION_DENIED. */
     inlay_status (*open_file)(op_host *host, bytes path, struct file_map **out, inlay_error *err);
+    /* Messages, which ops themselves know nothing of: a TensorProto read (charged to BUDGET) and appended to TO, and
+     * the serialized tf.Example that JSON describes. */
+    inlay_status (*read_tensor)(bytes message, mem_budget *budget, tensor **out, inlay_error *err);
+    inlay_status (*write_tensor)(const tensor *t, struct buffer *to, inlay_error *err);
+    inlay_status (*example_of_json)(bytes text, struct buffer *to, inlay_error *err);
     const struct index_set *indexes; /* of rows that the model stores; NULL: none */
 };
 

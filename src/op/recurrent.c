@@ -117,7 +117,7 @@ static inlay_status run_steps(op_call *c, lstm *l, int first, int64_t steps, inl
     const float *cs = tensor_f32(c->in[first + 1]), *h = tensor_f32(c->in[first + 2]);
     int64_t n = l->batch * l->cells;
     for (int64_t t = 0; t < steps; t++) {
-        TRY(op_check_cancelled(c, err));
+        TRY(op_check_stop(c, err));
         TRY(lstm_step(l, t, cs, h, err));
         cs = l->out[1] + t * n;
         h = l->out[6] + t * n;

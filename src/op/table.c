@@ -39,6 +39,7 @@ static void put_content(table *t, table_content *content) {
 static void table_destroy(resource *r) {
     table *t = (table *)r;
     content_release(t->content);
+    for (int i = 0; i < 2; i++) tensor_release(t->reserved[i]);
     pthread_mutex_destroy(&t->lock);
     pthread_mutex_destroy(&t->change);
     mem_free(t);
@@ -217,6 +218,33 @@ static inlay_status check_types(const table *t, const tensor *keys, const tensor
                 dtype_name(t->value), dtype_name(keys->type), dtype_name(values ? values->type : t->value));
 }
 
+inlay_status table_reserve(table *t, tensor *empty, tensor *deleted, inlay_error *err) {
+    if (empty->type != t->key || deleted->type != t->key || empty->count != 1 || deleted->count != 1)
+        return fail(err, INLAY_INVALID_ARGUMENT, "empty_key and deleted_key must be one %s each", dtype_name(t->key));
+    if (bytes_equal(item(empty, 0), item(deleted, 0)))
+        return fail(err, INLAY_INVALID_ARGUMENT, "Empty and deleted keys cannot be equal");
+    pthread_mutex_lock(&t->lock);
+    if (!t->reserved[0]) {
+        t->reserved[0] = tensor_retain(empty);
+        t->reserved[1] = tensor_retain(deleted);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return INLAY_OK;
+}
+
+/* What table_reserve set stays as long as T, so that it may be read without the lock once it is there. */
+static inlay_status check_reserved(table *t, const tensor *keys, inlay_error *err) {
+    static const char *const names[2] = {"empty_key", "deleted_key"};
+    pthread_mutex_lock(&t->lock);
+    const tensor *reserved[2] = {t->reserved[0], t->reserved[1]};
+    pthread_mutex_unlock(&t->lock);
+    for (int r = 0; r < 2 && reserved[r]; r++)
+        for (int64_t i = 0; i < keys->count; i++)
+            if (bytes_equal(item(keys, i), item(reserved[r], 0)))
+                return fail(err, INLAY_INVALID_ARGUMENT, "Using the %s as a table key is not allowed", names[r]);
+    return INLAY_OK;
+}
+
 inlay_status table_initialize(table *t, tensor *keys, tensor *values, inlay_error *err) {
     char text[SHAPE_TEXT];
     TRY(check_types(t, keys, values, err));
@@ -245,6 +273,7 @@ inlay_status table_insert(table *t, const tensor *keys, const tensor *values, bo
         return fail(err, INLAY_INVALID_ARGUMENT, "%lld keys and %lld values", (long long)keys->count,
                     (long long)values->count);
     if (!t->is_mutable) return fail(err, INLAY_UNIMPLEMENTED, "an immutable table cannot be changed");
+    TRY(check_reserved(t, keys, err));
     pthread_mutex_lock(&t->change);
     table_content *old = replace ? NULL : content_of(t), *made = NULL;
     int64_t before = old ? old->keys->count : 0, n = before;
@@ -277,6 +306,7 @@ done:
 inlay_status table_remove(table *t, const tensor *keys, inlay_error *err) {
     TRY(check_types(t, keys, NULL, err));
     if (!t->is_mutable) return fail(err, INLAY_UNIMPLEMENTED, "an immutable table cannot be changed");
+    TRY(check_reserved(t, keys, err));
     pthread_mutex_lock(&t->change);
     table_content *old = content_of(t), *made;
     int64_t before = old ? old->keys->count : 0;
@@ -332,6 +362,7 @@ inlay_status table_look_up(table *t, const tensor *keys, const tensor *fallback,
     if (!one && !shape_equal(&fallback->dims, &keys->dims))
         return fail(err, INLAY_INVALID_ARGUMENT, "Expected shape [] or %s for default value, got %s",
                     shape_text(&keys->dims, a), shape_text(&fallback->dims, b));
+    TRY(check_reserved(t, keys, err));
     table_content *content = content_of(t);
     if (!content && !t->is_mutable) return fail(err, INLAY_FAILED_PRECONDITION, "Table not initialized.");
     /* An immutable table takes the first default for every key, as TensorFlow does. */

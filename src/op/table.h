@@ -14,7 +14,8 @@ typedef struct table {
     pthread_mutex_t change; /* held while new content is made from old */
     table_content *content; /* NULL: not initialised */
     dtype key, value;
-    bool is_mutable; /* begins empty instead of not initialised */
+    bool is_mutable;     /* begins empty instead of not initialised */
+    tensor *reserved[2]; /* keys that no entry may have; set once (table_reserve). NULL: none */
 } table;
 
 extern const resource_kind table_kind;
@@ -23,6 +24,10 @@ inlay_status table_find_or_make(resource_store *s, bytes container, bytes name, 
                                 table **out, inlay_error *err);
 inlay_status table_make(dtype key, dtype value, bool is_mutable, table **out, inlay_error *err); /* without a name */
 inlay_status table_of(const tensor *handle, table **out, inlay_error *err);                      /* borrowed */
+
+/* No entry of T may have the keys EMPTY or DELETED (scalars, held), which dense tables set aside: using them is
+ * INVALID_ARGUMENT from then on. Of two calls the first counts. INVALID_ARGUMENT: another dtype, both the same. */
+inlay_status table_reserve(table *t, tensor *empty, tensor *deleted, inlay_error *err);
 
 /* KEYS and VALUES (both held by the table) become what T holds, unless it is initialised already. Errors:
  * INVALID_ARGUMENT (dtypes or shapes unfit), FAILED_PRECONDITION (a key twice with different values). */

@@ -10,9 +10,14 @@
 
 /* ---- handles */
 
-enum { IMMUTABLE, MUTABLE };
+/* Dense tables are mutable tables that set two keys aside; their values may only be scalars here. */
+enum { IMMUTABLE, MUTABLE, DENSE };
 
 static inlay_status read_types(const op_node *node, dtype *key, dtype *value, inlay_error *err) {
+    shape dims = shape_scalar();
+    char text[SHAPE_TEXT];
+    if (node->impl->detail == DENSE) TRY(attr_shape(&node->attributes, "value_shape", &dims, err));
+    if (dims.rank != 0) return fail(err, INLAY_UNIMPLEMENTED, "a table of values of shape %s", shape_text(&dims, text));
     TRY(attr_type(&node->attributes, "key_dtype", key, err));
     return attr_type(&node->attributes, "value_dtype", value, err);
 }
@@ -25,7 +30,7 @@ static inlay_status table_prepare(op_node *node, op_setting *s, inlay_error *err
     TRY(read_types(node, &key, &value, err));
     if (name.size == 0) name = bytes_of(node->name);
     table *t;
-    TRY(table_find_or_make(s->host->resources, container, name, key, value, node->impl->detail == MUTABLE, &t, err));
+    TRY(table_find_or_make(s->host->resources, container, name, key, value, node->impl->detail != IMMUTABLE, &t, err));
     tensor *handle;
     inlay_status status = resource_handle(&t->base, &handle, err);
     resource_release(&t->base);
@@ -37,8 +42,14 @@ static void table_dispose(op_node *node) {
     tensor_release(node->state);
 }
 
+static inlay_status reserve(const op_call *c, table *t, inlay_error *err) {
+    return c->node->impl->detail == DENSE ? table_reserve(t, c->in[0], c->in[1], err) : INLAY_OK;
+}
+
 static inlay_status table_run(op_call *c, inlay_error *err) {
-    (void)err;
+    table *t;
+    TRY(table_of(c->node->state, &t, err));
+    TRY(reserve(c, t, err));
     op_give(c, 0, tensor_retain(c->node->state));
     return INLAY_OK;
 }
@@ -48,9 +59,10 @@ static inlay_status anonymous_run(op_call *c, inlay_error *err) {
     table *t;
     tensor *handle;
     TRY(read_types(c->node, &key, &value, err));
-    TRY(table_make(key, value, c->node->impl->detail == MUTABLE, &t, err));
+    TRY(table_make(key, value, c->node->impl->detail != IMMUTABLE, &t, err));
     t->base.name = mem_strdup("anonymous");
-    inlay_status status = t->base.name ? resource_handle(&t->base, &handle, err) : fail_memory(err);
+    inlay_status status = t->base.name ? reserve(c, t, err) : fail_memory(err);
+    if (status == INLAY_OK) status = resource_handle(&t->base, &handle, err);
     resource_release(&t->base);
     if (status == INLAY_OK) op_give(c, 0, handle);
     return status;
@@ -298,6 +310,9 @@ const op_impl table_impls[] = {
     {"HashTableV2", HANDLE, .detail = IMMUTABLE},
     {"MutableHashTable", HANDLE, .detail = MUTABLE},
     {"MutableHashTableV2", HANDLE, .detail = MUTABLE},
+    {"MutableDenseHashTable", HANDLE, .detail = DENSE},
+    {"MutableDenseHashTableV2", HANDLE, .detail = DENSE},
+    {"AnonymousMutableDenseHashTable", .run = anonymous_run, .detail = DENSE},
     {"AnonymousHashTable", .run = anonymous_run, .detail = IMMUTABLE},
     {"AnonymousMutableHashTable", .run = anonymous_run, .detail = MUTABLE},
     {"InitializeTable", .run = initialize_run, .flags = OP_ANY_ALIGNMENT},

@@ -77,7 +77,5 @@ const op_def array_defs[] = {
     {"ReverseSequence", .in = "input:T seq_lengths:Tlen", .out = "output:T",
      .attrs = "T:type Tlen:type=int64 seq_dim:int batch_dim:int=0"},
     {"ListDiff", .in = "x:T y:T", .out = "out:T idx:out_idx", .attrs = "T:type out_idx:type=int32"},
-    {"ScatterNd", .in = "indices:Tindices updates:T shape:Tindices", .out = "output:T",
-     .attrs = "T:type Tindices:type bad_indices_policy:string=''"},
 };
 const size_t array_defs_count = sizeof array_defs / sizeof *array_defs;

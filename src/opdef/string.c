@@ -33,6 +33,13 @@ const op_def string_defs[] = {
     {"StringToHashBucketStrong", .in = "input:string", .out = "output:int64", .attrs = "num_buckets:int key:list(int)"},
     {"StringFormat", .in = "inputs:T", .out = "output:string",
      .attrs = "T:list(type) template:string='%s' placeholder:string='%s' summarize:int=3"},
+    {"DecodeCSV", .in = "records:string record_defaults:OUT_TYPE", .out = "output:OUT_TYPE",
+     .attrs = "OUT_TYPE:list(type) field_delim:string=',' use_quote_delim:bool=true na_value:string='' "
+              "select_cols:list(int)=[]"},
+    {"DecodeRaw", .in = "bytes:string", .out = "output:out_type", .attrs = "out_type:type little_endian:bool=true"},
+    {"DecodePaddedRaw", .in = "input_bytes:string fixed_length:int32", .out = "output:out_type",
+     .attrs = "out_type:type little_endian:bool=true"},
+    {"DecodeCompressed", .in = "bytes:string", .out = "output:string", .attrs = "compression_type:string=''"},
     {"DecodeBase64", .in = "input:string", .out = "output:string"},
     {"EncodeBase64", .in = "input:string", .out = "output:string", .attrs = "pad:bool=false"},
     {"UnicodeDecode", .in = "input:string", .out = "row_splits:Tsplits char_values:int32",

@@ -1,25 +1,23 @@
 /* Lookup tables. Old-style handles are references to what V2 handles hold. */
 #include "opdef/families.h"
 
+#define DENSE_TABLE " value_shape:shape=[] initial_num_buckets:int=131072 max_load_factor:float=0.8"
+#define NAMED_TABLE \
+    "container:string='' shared_name:string='' use_node_name_sharing:bool=false key_dtype:type value_dtype:type"
+
 const op_def table_defs[] = {
-    {"HashTable", .out = "table_handle:&string",
-     .attrs =
-         "container:string='' shared_name:string='' use_node_name_sharing:bool=false key_dtype:type value_dtype:type",
-     .flags = OP_STATEFUL},
-    {"HashTableV2", .out = "table_handle:resource",
-     .attrs =
-         "container:string='' shared_name:string='' use_node_name_sharing:bool=false key_dtype:type value_dtype:type",
-     .flags = OP_STATEFUL},
+    {"MutableDenseHashTable", .in = "empty_key:key_dtype deleted_key:key_dtype", .out = "table_handle:&string",
+     .attrs = NAMED_TABLE DENSE_TABLE, .flags = OP_STATEFUL},
+    {"MutableDenseHashTableV2", .in = "empty_key:key_dtype deleted_key:key_dtype", .out = "table_handle:resource",
+     .attrs = NAMED_TABLE DENSE_TABLE, .flags = OP_STATEFUL},
+    {"AnonymousMutableDenseHashTable", .in = "empty_key:key_dtype deleted_key:key_dtype",
+     .out = "table_handle:resource", .attrs = "key_dtype:type value_dtype:type" DENSE_TABLE, .flags = OP_STATEFUL},
+    {"HashTable", .out = "table_handle:&string", .attrs = NAMED_TABLE, .flags = OP_STATEFUL},
+    {"HashTableV2", .out = "table_handle:resource", .attrs = NAMED_TABLE, .flags = OP_STATEFUL},
     {"AnonymousHashTable", .out = "table_handle:resource", .attrs = "key_dtype:type value_dtype:type",
      .flags = OP_STATEFUL},
-    {"MutableHashTable", .out = "table_handle:&string",
-     .attrs =
-         "container:string='' shared_name:string='' use_node_name_sharing:bool=false key_dtype:type value_dtype:type",
-     .flags = OP_STATEFUL},
-    {"MutableHashTableV2", .out = "table_handle:resource",
-     .attrs =
-         "container:string='' shared_name:string='' use_node_name_sharing:bool=false key_dtype:type value_dtype:type",
-     .flags = OP_STATEFUL},
+    {"MutableHashTable", .out = "table_handle:&string", .attrs = NAMED_TABLE, .flags = OP_STATEFUL},
+    {"MutableHashTableV2", .out = "table_handle:resource", .attrs = NAMED_TABLE, .flags = OP_STATEFUL},
     {"AnonymousMutableHashTable", .out = "table_handle:resource", .attrs = "key_dtype:type value_dtype:type",
      .flags = OP_STATEFUL},
     {"InitializeTable", .in = "table_handle:&string keys:Tkey values:Tval", .attrs = "Tkey:type Tval:type",

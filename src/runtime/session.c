@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "format/bundle.h"
 #include "format/labels_offsets.h"
+#include "runtime/messages.h"
 
 /* A checkpoint that ops have read from. */
 typedef struct open_bundle {
@@ -191,7 +192,12 @@ inlay_status session_open(const session_options *options, session **out, inlay_e
         return status == INLAY_OK ? fail_memory(err) : status;
     }
     s->copy = options->copy;
-    s->host = (op_host){.resources = &s->resources, .restore = restore, .open_file = open_file};
+    s->host = (op_host){.resources = &s->resources,
+                        .restore = restore,
+                        .open_file = open_file,
+                        .read_tensor = message_read_tensor,
+                        .write_tensor = message_write_tensor,
+                        .example_of_json = message_example_of_json};
     status = find_folders(s, options, err);
     if (status == INLAY_OK && options->checkpoint)
         status = checkpoint_open(options->checkpoint, options->copy, &s->given, err);

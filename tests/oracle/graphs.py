@@ -16,7 +16,7 @@ BUILD = pathlib.Path(os.environ.get("INLAY_BUILD", ROOT / "build/release"))
 
 CODES = {tf.errors.InvalidArgumentError: 3, tf.errors.OutOfRangeError: 11, tf.errors.FailedPreconditionError: 9,
          tf.errors.NotFoundError: 5, tf.errors.UnimplementedError: 12, tf.errors.InternalError: 13,
-         tf.errors.ResourceExhaustedError: 8, tf.errors.AlreadyExistsError: 6}
+         tf.errors.ResourceExhaustedError: 8, tf.errors.AlreadyExistsError: 6, tf.errors.DataLossError: 15}
 
 
 class Refused(Exception):

@@ -134,3 +134,34 @@ def test_mutable():
             return found + list(RAW.LookupTableExportV2(table_handle=t, Tkeys=S, Tvalues=I))
     check(steps, [b"a", b"b", b"a"], [b"a", b"b", b"x", b"z"], np.array([-1, -2, -3, -4]))
     check(steps, [b"a", b"b", b"a"], [b"a", b"b", b"x", b"z"], np.array(-1))
+
+
+def grown(keys, values, asked, gone, make):
+    """A table that is filled, made smaller and asked."""
+    t = make()
+    with tf.control_dependencies([RAW.LookupTableInsertV2(table_handle=t, keys=keys, values=values)]):
+        gone_too = RAW.LookupTableRemoveV2(table_handle=t, keys=gone)
+    with tf.control_dependencies([gone_too]):
+        return [RAW.LookupTableFindV2(table_handle=t, keys=asked, default_value=tf.zeros([], values.dtype)),
+                RAW.LookupTableSizeV2(table_handle=t)]
+
+
+DENSE_KEYS = [([1, 2, 3], [2]), ([1, 1], []), ([1, -1], []), ([1, -2], []), ([1], [-1]), ([1], [-2]), ([1], [7]), ([], [])]
+
+
+@pytest.mark.parametrize("keys,gone", DENSE_KEYS)
+@pytest.mark.parametrize("asked", [[1, 2, 9], [[3], [1]], [-1], [-2]], ids=str)
+def test_dense_tables(keys, gone, asked):
+    for kind, shared in ((RAW.MutableDenseHashTableV2, {"shared_name": "d"}), (RAW.AnonymousMutableDenseHashTable, {})):
+        def make(kind=kind, shared=shared):
+            return kind(empty_key=tf.constant(-1, I), deleted_key=tf.constant(-2, I), value_dtype=tf.float32, **shared)
+        check(lambda k, v, a, g: grown(k, v, a, g, make), np.array(keys, np.int64), np.arange(len(keys), dtype=np.float32) + .5,
+              np.array(asked, np.int64), np.array(gone, np.int64))
+
+
+@pytest.mark.parametrize("empty,deleted", [(5, 5), (5, 6)])
+def test_keys_set_aside(empty, deleted):
+    check(lambda a: RAW.LookupTableFindV2(
+        table_handle=RAW.MutableDenseHashTableV2(empty_key=tf.constant(empty, I), deleted_key=tf.constant(deleted, I),
+                                                 value_dtype=I, shared_name="e"),
+        keys=a, default_value=tf.constant(0, I)), np.array([1], np.int64))

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "format/tensor_proto.h"
 #include "graph/program.h"
+#include "runtime/messages.h"
 #include "runtime/plan.h"
 #include "transform/transform.h"
 
@@ -81,7 +82,11 @@ static void close_session(session *s) {
 static inlay_status open_session(session *s, inlay_error *err) {
     graph_source source = {.file = "graph.pb", .origin = s->graph.data};
     TRY(resource_store_init(&s->resources, err));
-    s->host = (op_host){.resources = &s->resources, .open_file = open_anywhere};
+    s->host = (op_host){.resources = &s->resources,
+                        .open_file = open_anywhere,
+                        .read_tensor = message_read_tensor,
+                        .write_tensor = message_write_tensor,
+                        .example_of_json = message_example_of_json};
     graph_init(&s->model, NULL, &source, 0);
     s->open = true;
     TRY(graph_library_init(&s->library, buffer_bytes(&s->graph), (bytes){0}, &source, err));

@@ -87,6 +87,54 @@ bool example_next(example_walk *w, example_feature *out, bool *sound) {
     return true;
 }
 
+example_walk example_begin_features(bytes features) {
+    return (example_walk){.features = features};
+}
+
+bool sequence_next(bytes *example, uint32_t *number, bytes *part, bool *sound) {
+    field f;
+    *sound = true;
+    while (example->size) {
+        if (!take_field(example, &f)) return *sound = false;
+        if (f.wire != DELIMITED || f.number > 2) continue;
+        *number = f.number;
+        *part = f.payload;
+        return true;
+    }
+    return false;
+}
+
+bool feature_list_next(bytes *list, example_feature *out, bool *sound) {
+    field f;
+    *sound = true;
+    while (list->size) {
+        if (!take_field(list, &f)) return *sound = false;
+        if (f.number != 1 || f.wire != DELIMITED) continue;
+        *out = (example_feature){0};
+        if (!read_feature(f.payload, out)) return *sound = false;
+        return true;
+    }
+    return false;
+}
+
+bool feature_lists_next(bytes *lists, bytes *name, bytes *list, bool *sound) {
+    field entry, f;
+    *sound = true;
+    while (lists->size) {
+        if (!take_field(lists, &entry)) return *sound = false;
+        if (entry.number != 1 || entry.wire != DELIMITED) continue;
+        *name = *list = (bytes){0};
+        while (entry.payload.size) {
+            if (!take_field(&entry.payload, &f)) return *sound = false;
+            if (f.wire != DELIMITED) continue;
+            if (f.number == 1) *name = f.payload;
+            if (f.number == 2) *list = f.payload;
+        }
+        return true;
+    }
+    return false;
+}
+
 /* Varints in PACKED; -1 when it is malformed. */
 static int64_t count_varints(bytes packed) {
     uint64_t value;

@@ -23,6 +23,15 @@ example_walk example_begin(bytes example);
 /* False at the end, and when the message is malformed: *sound tells which. */
 bool example_next(example_walk *w, example_feature *out, bool *sound);
 
+/* A walk over Features alone, as a SequenceExample has them; and over its parts, FIELD 1 (context: Features) or 2
+ * (FeatureLists): false at the end, and when the message is malformed. */
+example_walk example_begin_features(bytes features);
+bool sequence_next(bytes *example, uint32_t *field, bytes *part, bool *sound);
+
+/* The features of a FeatureList, one by one, and the entries of FeatureLists. */
+bool feature_list_next(bytes *list, example_feature *out, bool *sound);
+bool feature_lists_next(bytes *lists, bytes *name, bytes *list, bool *sound);
+
 /* Number of values in a list; -1 when it is malformed. */
 int64_t example_count(example_kind kind, bytes list);
 
