@@ -15,8 +15,5 @@ const op_def count_defs[] = {
      .attrs = "T:type Taxis:type=int64 out_idx:type=int32"},
     {"LowerBound", .in = "sorted_inputs:T values:T", .out = "output:out_type", .attrs = "T:type out_type:type=int32"},
     {"UpperBound", .in = "sorted_inputs:T values:T", .out = "output:out_type", .attrs = "T:type out_type:type=int32"},
-    {"ListDiff", .in = "x:T y:T", .out = "out:T idx:out_idx", .attrs = "T:type out_idx:type=int32"},
-    {"InTopK", .in = "predictions:float32 targets:T", .out = "precision:bool", .attrs = "k:int T:type=int32"},
-    {"InTopKV2", .in = "predictions:float32 targets:T k:T", .out = "precision:bool", .attrs = "T:type=int32"},
 };
 const size_t count_defs_count = sizeof count_defs / sizeof *count_defs;

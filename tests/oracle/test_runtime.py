@@ -12,8 +12,8 @@ CORPUS = SHARED / "corpus" / "tf-graphs.tar.xz"
 MODELS = SHARED / "models"
 
 # What runs and is right may only grow.
-CORPUS_AT_LEAST = 1298
-MODELS_AT_LEAST = 127
+CORPUS_AT_LEAST = 1378
+MODELS_AT_LEAST = 149
 
 # TopKV2 with sorted=false: TensorFlow gives the order of its heap, we give them sorted.
 UNSORTED = {"topk/rank2_k5", "topk/rank3_k3"}

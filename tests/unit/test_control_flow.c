@@ -1,4 +1,5 @@
 /* Branches and loops: what runs, what does not, and what is refused. */
+#include "base/clock.h"
 #include "unit/graph_maker.h"
 
 #include <pthread.h>
@@ -95,11 +96,11 @@ static void a_plan_with_a_loop_runs_on_many_threads(void **state) {
 static void *cancel_soon(void *user) {
     struct timespec some = {0, 20000000};
     nanosleep(&some, NULL);
-    atomic_store((_Atomic bool *)user, true);
+    __atomic_store_n((int *)user, 1, __ATOMIC_RELAXED);
     return NULL;
 }
 
-static void endless_loops_end_at_a_limit_or_when_cancelled(void **state) {
+static void endless_loops_end_at_a_limit_when_cancelled_or_in_time(void **state) {
     (void)state;
     inlay_error err;
     buffer b = {0};
@@ -113,12 +114,14 @@ static void endless_loops_end_at_a_limit_or_when_cancelled(void **state) {
     assert_status(INLAY_RESOURCE_EXHAUSTED, plan_run(p, &n, &y, &options, &err), &err);
     assert_contains(err.message, "1000 rounds");
     assert_true(err.node[0] != 0);
-    _Atomic bool cancelled = false;
+    int cancelled = 0;
     pthread_t thread;
-    options = (run_options){.cancelled = &cancelled};
+    options = (run_options){.stop = {.cancelled = &cancelled}};
     assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &cancelled), 0);
     assert_status(INLAY_CANCELLED, plan_run(p, &n, &y, &options, &err), &err);
     pthread_join(thread, NULL);
+    options = (run_options){.stop = {.deadline = seconds_now() + 0.02}};
+    assert_status(INLAY_DEADLINE_EXCEEDED, plan_run(p, &n, &y, &options, &err), &err);
     plan_free(p);
     tensor_release(n);
     small_close(&s);
@@ -291,7 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loops_end_when_their_condition_says),
         cmocka_unit_test(a_plan_with_a_loop_runs_on_many_threads),
-        cmocka_unit_test(endless_loops_end_at_a_limit_or_when_cancelled),
+        cmocka_unit_test(endless_loops_end_at_a_limit_when_cancelled_or_in_time),
         cmocka_unit_test_setup_teardown(a_branch_not_taken_does_not_run, make_seven, drop_seven),
         cmocka_unit_test(malformed_loops_are_refused),
         cmocka_unit_test(too_many_loops_within_each_other_are_refused),
