@@ -19,8 +19,8 @@ _inlay() {
     encode) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--lines --inputs --output --signature --feature --batch --rows-per-shard --threads --json" -- "$word")) ;;
     show) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature --optimized --tag_set --json" -- "$word")) ;;
     ops) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --missing --tag_set --json" -- "$word")) ;;
-    run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --fetch --checkpoint --tag_set --threads --outdir --overwrite --repeat" -- "$word")) ;;
-    bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --fetch --checkpoint --tag_set --threads --runs --seconds --json" -- "$word")) ;;
+    run) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --fetch --checkpoint --tag_set --threads --timeout --profile --trace --outdir --overwrite --repeat" -- "$word")) ;;
+    bench) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--signature_def --inputs --fetch --checkpoint --tag_set --threads --timeout --profile --trace --runs --seconds --json" -- "$word")) ;;
     tensors) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--stats --json --threads" -- "$word")) ;;
     export) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --force --json" -- "$word")) ;;
     rename) [[ $word == -* ]] && COMPREPLY=($(compgen -W "--out --dry-run --json" -- "$word")) ;;
