@@ -91,7 +91,7 @@ void graph_remove(graph *g, graph_node *n) {
 inlay_status graph_set_inputs(graph *g, graph_node *n, const graph_edge *inputs, int count, inlay_error *err) {
     graph_edge *copy = arena_zalloc(&g->memory, (size_t)count + 1, sizeof *copy);
     if (!copy) return fail_memory(err);
-    memcpy(copy, inputs, (size_t)count * sizeof *copy);
+    if (count) memcpy(copy, inputs, (size_t)count * sizeof *copy);
     n->inputs = copy;
     n->n_inputs = count;
     return INLAY_OK;

@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 
+#include <time.h>
+
 /* An output that stays empty is dead. */
 static inlay_status switch_run(op_call *c, inlay_error *err) {
     if (c->in[1]->count != 1) return fail(err, INLAY_INVALID_ARGUMENT, "pred must be a scalar");
@@ -80,6 +82,33 @@ static inlay_status abort_run(op_call *c, inlay_error *err) {
                 (int)(text.size < 400 ? text.size : 400), (const char *)text.data);
 }
 
+/* What a graph prints is a note: a library owns no stream. Print's data is left to PrintV2, which says it as text. */
+static inlay_status print_run(op_call *c, inlay_error *err) {
+    bytes text;
+    TRY(attr_text(&c->node->attributes, "message", &text, err));
+    log_note(INLAY_LOG_INFO, "%s: %.*s", c->node->name, (int)(text.size < 1000 ? text.size : 1000),
+             (const char *)text.data);
+    op_give(c, 0, tensor_retain(c->in[0]));
+    return INLAY_OK;
+}
+
+static inlay_status print_v2_run(op_call *c, inlay_error *err) {
+    if (c->in[0]->count != 1) return fail(err, INLAY_INVALID_ARGUMENT, "it prints one string");
+    bytes text = tensor_string(c->in[0], 0);
+    log_note(INLAY_LOG_INFO, "%.*s", (int)(text.size < 1000 ? text.size : 1000), (const char *)text.data);
+    return INLAY_OK;
+}
+
+static inlay_status timestamp_run(op_call *c, inlay_error *err) {
+    struct timespec now;
+    shape dims = shape_scalar();
+    tensor *out;
+    clock_gettime(CLOCK_REALTIME, &now);
+    TRY(op_output(c, 0, &dims, &out, err));
+    *(double *)(void *)out->data = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return INLAY_OK;
+}
+
 const op_impl flow_impls[] = {
     {"Switch", .run = switch_run, .flags = OP_ANY_ALIGNMENT | OP_NOT_FOLDED},
     {"RefSwitch", .run = switch_run, .flags = OP_ANY_ALIGNMENT | OP_NOT_FOLDED},
@@ -96,6 +125,9 @@ const op_impl flow_impls[] = {
     {"LoopCond", .run = hand_on_run, .flags = OP_NOT_FOLDED},
     {"ToBool", .run = to_bool_run},
     {"Abort", .run = abort_run},
+    {"Print", .run = print_run, .flags = OP_ANY_ALIGNMENT},
+    {"PrintV2", .run = print_v2_run},
+    {"Timestamp", .run = timestamp_run},
     {"ControlTrigger", .run = nothing_run},
 };
 OP_FAMILY_END(flow);

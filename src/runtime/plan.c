@@ -143,10 +143,11 @@ static inlay_status place_all(maker *m, inlay_error *err) {
         if (!m->outs[index].items) return fail_memory(err);
     }
     for (size_t i = 0; i < m->count; i++) TRY(place_closing(m, m->order[i], err));
-    program_loop *opens = p->p.loops, *all = p->p.loops + p->p.n_loops;
+    size_t opened = 0;
     for (size_t i = 0; i < m->count; i++) {
         graph_node *n = m->order[i];
-        for (; opens < all && opens->first == i; opens++) p->loops[p->n_loops++].first = p->n_steps;
+        for (; opened < p->p.n_loops && p->p.loops[opened].first == i; opened++)
+            p->loops[p->n_loops++].first = p->n_steps;
         m->steps_before[i] = p->n_steps;
         if (is_feed(n)) continue;
         inlay_status status = is_constant(n) ? place_constant(m, n, err) : place_node(m, n, err);

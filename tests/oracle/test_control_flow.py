@@ -262,3 +262,11 @@ def test_scatters(dtype, seed):
     for kind in KINDS:
         check(getattr(tf, "tensor_scatter_nd_" + kind), data, indices, updates)
     check(lambda i, u: tf.scatter_nd(i, u, list(map(int, dims))), indices, updates)
+
+
+def test_what_is_printed_passes_through(form):
+    def shown(x):
+        with tf.control_dependencies([tf.raw_ops.PrintV2(input="here")]):
+            return tf.raw_ops.Print(input=x, data=[x], message="x is"), tf.raw_ops.Timestamp() > 1.6e9
+
+    check(shown, np.float32([1, 2]))

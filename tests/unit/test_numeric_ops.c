@@ -205,7 +205,7 @@ static void unfit_inputs_are_refused(void **state) {
          INLAY_INVALID_ARGUMENT,
          "too many dimensions"},
         {"Assert", NULL, {make_tensor(INLAY_BOOL, SCALAR, "\0")}, 1, INLAY_INVALID_ARGUMENT, "assertion"},
-        {"Enter", float_t, {F32(DIMS(1), 1)}, 1, INLAY_UNIMPLEMENTED, "Enter"},
+        {"_Retval", float_t, {F32(DIMS(1), 1)}, 1, INLAY_UNIMPLEMENTED, "_Retval"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         inlay_error err;
