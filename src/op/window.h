@@ -18,7 +18,7 @@ typedef struct window_attrs {
 /* Reads data_format, padding, strides, and dilations, explicit_paddings and ksize (the window) where the op has them.
  * DIMS 2 or 3. INVALID_ARGUMENT; UNIMPLEMENTED for a data_format of another kind. */
 enum { WINDOW_DILATIONS = 1, WINDOW_EXPLICIT = 2, WINDOW_KSIZE = 4 };
-inlay_status window_prepare(const attrs *a, int dims, int what, arena *memory, window_attrs *out, inlay_error *err);
+inlay_status window_prepare(const attrs *a, int dims, int what, arena *memory, window_attrs *w, inlay_error *err);
 
 /* A list of one number for each dimension of the tensor, into spatial order; those of batch and channels must be 1.
  * Empty: all are 1. */

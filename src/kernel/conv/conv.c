@@ -38,8 +38,9 @@ int64_t conv_pixels(const int64_t dims[CONV_DIMS]) {
 }
 
 double conv_flops(const conv_sizes *s) {
+    int64_t seen = s->channels / s->groups; /* by one filter */
     return 2.0 * (double)s->batch * (double)conv_pixels(s->out) * (double)conv_pixels(s->window) * (double)s->filters *
-           (double)(s->channels / s->groups);
+           (double)seen;
 }
 
 typedef struct spread {

@@ -65,7 +65,7 @@ static void load(void) {
 
 enum {
     MOST_KINDS = 3,        /* sizes of pieces: the first, the last, those between */
-    PART_FLOPS = 1 << 19,  /* less is not worth another thread */
+    PART_FLOPS = 1 << 20,  /* less is not worth another thread */
     PIECE_FLOPS = 1 << 24, /* more is worth another piece, so that threads end together */
     PIECES_A_THREAD = 4
 };

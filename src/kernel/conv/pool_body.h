@@ -11,6 +11,8 @@ static void NAME(add)(T *to, const T *from, int64_t n) {
 /* Rows of the output: FIRST_VALUE, then COMBINE with each pixel of the window; MEAN: divided by how many. */
 static inline void NAME(rows)(const conv_sizes *s, const T *in, T *out, int64_t first, int64_t n, bool mean) {
     taps t;
+    T start = LOWEST;
+    if (mean) start = 0;
     for (int64_t row = first; row < first + n; row++) {
         int64_t b = row / s->out[1] / s->out[0];
         clip(s, 0, row / s->out[1] % s->out[0], &t.start[0], &t.from[0], &t.to[0]);
@@ -19,7 +21,7 @@ static inline void NAME(rows)(const conv_sizes *s, const T *in, T *out, int64_t 
             T *to = out + (row * s->out[2] + at) * s->channels;
             int64_t count = 0;
             clip(s, 2, at, &t.start[2], &t.from[2], &t.to[2]);
-            for (int64_t c = 0; c < s->channels; c++) to[c] = mean ? 0 : LOWEST;
+            for (int64_t c = 0; c < s->channels; c++) to[c] = start;
             for (int64_t z = t.from[0]; z < t.to[0]; z++)
                 for (int64_t y = t.from[1]; y < t.to[1]; y++)
                     for (int64_t x = t.from[2]; x < t.to[2]; x++, count++)
