@@ -1,5 +1,7 @@
 #include "base/alloc.h"
 
+#include "base/blocks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +43,7 @@ void mem_budget_init(mem_budget *budget, uint64_t limit) {
     atomic_init(&budget->peak, 0);
     budget->limit = limit;
     budget->counted = false;
+    budget->blocks = NULL;
 }
 
 /* The owner's hold is one byte of charge. */
@@ -51,6 +54,10 @@ mem_budget *mem_budget_new(uint64_t limit) {
     atomic_init(&budget->used, 1);
     budget->counted = true;
     return budget;
+}
+
+void mem_budget_use_blocks(mem_budget *budget, block_store *blocks) {
+    budget->blocks = block_store_retain(blocks);
 }
 
 void mem_budget_leave(mem_budget *budget) {
@@ -69,5 +76,8 @@ bool mem_budget_charge(mem_budget *budget, uint64_t size) {
 
 void mem_budget_return(mem_budget *budget, uint64_t size) {
     bool counted = budget->counted; /* not ours to read once others may have freed it */
-    if (atomic_fetch_sub(&budget->used, size) == size && counted) mem_free(budget);
+    block_store *blocks = budget->blocks;
+    if (atomic_fetch_sub(&budget->used, size) != size || !counted) return;
+    block_store_leave(blocks);
+    mem_free(budget);
 }

@@ -20,8 +20,9 @@ void mem_free(void *p);
  * number. */
 typedef struct mem_budget {
     _Atomic uint64_t used, peak;
-    uint64_t limit; /* bytes */
-    bool counted;   /* made by mem_budget_new */
+    uint64_t limit;             /* bytes */
+    bool counted;               /* made by mem_budget_new */
+    struct block_store *blocks; /* where large blocks come from, held; NULL: the system */
 } mem_budget;
 void mem_budget_init(mem_budget *budget, uint64_t limit);
 bool mem_budget_charge(mem_budget *budget, uint64_t size);
@@ -29,6 +30,7 @@ void mem_budget_return(mem_budget *budget, uint64_t size);
 
 /* A budget that outlives its owner as long as something is charged to it. NULL when memory is out. */
 mem_budget *mem_budget_new(uint64_t limit);
+void mem_budget_use_blocks(mem_budget *budget, struct block_store *blocks); /* before anything is charged to it */
 void mem_budget_leave(mem_budget *budget); /* by its owner, once: it goes when nothing is charged any more */
 
 #endif

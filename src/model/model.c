@@ -70,7 +70,8 @@ static inlay_status open_once(const char *path, const inlay_model_options *given
     m->memory_budget = options.memory_budget ? options.memory_budget : usual_memory();
     m->lock_indexes = options.lock_indexes;
     m->node_budget = options.node_budget ? options.node_budget : USUAL_NODES;
-    inlay_status status = saved_model_open(path, options.copy, &m->saved, err);
+    m->blocks = block_store_new();
+    inlay_status status = m->blocks ? saved_model_open(path, options.copy, &m->saved, err) : fail_memory(err);
     if (status == INLAY_OK) status = saved_model_pick(m->saved, options.tag_set, &m->graph_of, err);
     if (status == INLAY_OK) status = import(m, err);
     if (status == INLAY_OK) status = open_session(m, &options, err);
@@ -118,6 +119,7 @@ void model_close(model *m) {
     bundle_close(m->variables);
     saved_model_close(m->saved);
     arena_free(&m->memory);
+    block_store_close(m->blocks);
     pthread_mutex_destroy(&m->lock);
     mem_free(m);
 }

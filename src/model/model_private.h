@@ -2,6 +2,7 @@
 #ifndef MODEL_MODEL_PRIVATE_H
 #define MODEL_MODEL_PRIVATE_H
 
+#include "base/blocks.h"
 #include "base/file.h"
 #include "format/bundle.h"
 #include "format/saved_model.h"
@@ -32,6 +33,7 @@ struct model {
     const saved_metagraph *graph_of;
     bool optimize, lock_indexes;
     uint64_t memory_budget, node_budget;
+    block_store *blocks; /* what runs give one another */
     graph_library library;
     graph g;
     session *session;

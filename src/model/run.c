@@ -21,6 +21,7 @@ static inlay_status run_planned(model *m, const plan *p, tensor *const *feeds, t
                        .search = options ? options->search : NULL,
                        .skip_unsupported = loading};
     if (!run.budget) return fail_memory(err);
+    mem_budget_use_blocks(run.budget, m->blocks);
     if (options && options->caller) take_options(options->caller, &run);
     inlay_status status = plan_run(p, feeds, fetched, &run, err);
     if (options && options->peak_bytes) *options->peak_bytes = atomic_load(&run.budget->peak);

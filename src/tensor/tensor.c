@@ -1,5 +1,6 @@
 #include "tensor/tensor.h"
 
+#include "base/blocks.h"
 #include "base/num.h"
 
 static inlay_status check_dims(dtype t, const shape *dims, int64_t *count, uint64_t *size, inlay_error *err) {
@@ -38,6 +39,11 @@ static inlay_status make(dtype t, const shape *dims, int64_t count, uint64_t siz
     return INLAY_OK;
 }
 
+static void give_block(void *user) {
+    const tensor *t = user;
+    block_give(t->budget->blocks, t->data, (size_t)t->charged, atomic_load(&t->budget->peak));
+}
+
 inlay_status tensor_new(dtype t, const shape *dims, mem_budget *budget, tensor **out, inlay_error *err) {
     *out = NULL;
     int64_t count;
@@ -46,7 +52,8 @@ inlay_status tensor_new(dtype t, const shape *dims, mem_budget *budget, tensor *
         return fail(err, INLAY_INVALID_ARGUMENT, "dtype %s has no elements of a fixed size", dtype_name(t));
     TRY(check_dims(t, dims, &count, &size, err));
     TRY(make(t, dims, count, size, budget, out, err));
-    void *data = mem_aligned(64, (size_t)size);
+    bool block = budget && budget->blocks && size >= BLOCK_LEAST;
+    void *data = block ? block_take(budget->blocks, (size_t)size) : mem_aligned(64, (size_t)size);
     if (!data) {
         tensor_release(*out);
         *out = NULL;
@@ -57,8 +64,8 @@ inlay_status tensor_new(dtype t, const shape *dims, mem_budget *budget, tensor *
     (*out)->data = data;
     (*out)->size = size;
     (*out)->owned = true;
-    (*out)->release = mem_free;
-    (*out)->user = data;
+    (*out)->release = block ? give_block : mem_free;
+    (*out)->user = block ? (void *)*out : data;
     return INLAY_OK;
 }
 
