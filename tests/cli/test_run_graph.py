@@ -73,6 +73,17 @@ def test_bench_of_a_graph(inlay, x):
     assert told["runs"] == 20 and 0 < told["median_ms"] <= told["p99_ms"] and told["open_ms"] > 0 < told["first_ms"]
 
 
+def test_a_profile_names_ops_and_nodes(inlay, tmp_path, x):
+    done = inlay("bench", FROZEN, "--inputs", x, "--fetch", "y:0", "--runs", 20, "--profile", "--trace", tmp_path / "trace.json")
+    assert done.returncode == 0 and "the nodes that took longest:" in done.stderr
+    nodes = done.stderr.split("the nodes that took longest:")[1]
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert events and all(event["ph"] == "X" and event["dur"] >= 0 for event in events)
+    assert all(f"{event['args']['node']} ({event['name']})" in nodes for event in events)
+    assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
+    inlay.fails("bench", FROZEN, "--inputs", x, "--fetch", "y:0", "--trace", tmp_path / "no/trace.json", saying="No such file")
+
+
 NAMES = ["float32", "int64", "scalar", "float64", "int8"]
 
 
