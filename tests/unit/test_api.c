@@ -225,6 +225,37 @@ static void options_of_an_older_program_keep_the_defaults(void **state) {
     inlay_model_close(m);
 }
 
+static void count_node(void *user, const inlay_node_run *node) {
+    assert_true(node->node[0] && node->op[0] && node->start >= 0 && node->seconds >= 0);
+    ++*(int *)user;
+}
+
+static void a_run_is_watched_and_stopped(void **state) {
+    inlay_model *m = open_model(state);
+    inlay_error err;
+    inlay_tensor *query;
+    const int64_t dims[] = {1, DIM};
+    int nodes = 0, cancelled = 1;
+    assert_ok(inlay_tensor_new(INLAY_FLOAT32, dims, 2, &query, &err), &err);
+    inlay_named_tensor input = {"query", query}, output = {"indices", NULL};
+    inlay_run_options o;
+    inlay_run_options_init(&o);
+    o.on_node = count_node;
+    o.user = &nodes;
+    o.timeout = 60;
+    assert_ok(inlay_model_run_with(m, "search", &input, 1, &output, 1, &o, &err), &err);
+    assert_true(nodes > 0);
+    inlay_tensor_release(output.tensor);
+    o.cancelled = &cancelled;
+    assert_status(INLAY_CANCELLED, inlay_model_run_with(m, "search", &input, 1, &output, 1, &o, &err), &err);
+    assert_null(output.tensor);
+    o.cancelled = NULL;
+    o.timeout = 1e-9;
+    assert_status(INLAY_DEADLINE_EXCEEDED, inlay_model_run_with(m, "search", &input, 1, &output, 1, &o, &err), &err);
+    inlay_tensor_release(query);
+    inlay_model_close(m);
+}
+
 static void keep_line(void *user, inlay_log_level level, const char *line) {
     if (level == INLAY_LOG_WARNING) snprintf(user, 1000, "%s", line);
 }
@@ -249,7 +280,7 @@ int main(void) {
         IN_SCRATCH(searches_of_every_size_are_answered), IN_SCRATCH(hits_bring_the_vectors_that_were_asked_for),
         IN_SCRATCH(parts_have_all_rows_between_them),    IN_SCRATCH(mistakes_are_answered_with_or_without_an_error),
         IN_SCRATCH(a_callers_memory_is_given_back_once), IN_SCRATCH(options_of_an_older_program_keep_the_defaults),
-        IN_SCRATCH(the_library_warns_of_shared_bytes),
+        IN_SCRATCH(the_library_warns_of_shared_bytes),   IN_SCRATCH(a_run_is_watched_and_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
