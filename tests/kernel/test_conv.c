@@ -67,6 +67,42 @@ static void all_ways_agree(bool onednn) {
     }
 }
 
+/* Windows so wide that zeros are written around the input: in front, behind, in two and three dimensions, cut rows. */
+static void wide_windows_agree_with_plain_loops(void **state) {
+    (void)state;
+    static const conv_sizes cases[] = {
+        {.batch = 2,
+         .channels = 8,
+         .filters = 8,
+         .in = {1, 9, 60},
+         .out = {1, 9, 60},
+         .window = {1, 3, 39},
+         .before = {0, 1, 19}},
+        {.batch = 1,
+         .channels = 8,
+         .filters = 8,
+         .in = {1, 40, 64},
+         .out = {1, 40, 50},
+         .window = {1, 5, 33},
+         .before = {0, 2, 18}},
+        {.batch = 1,
+         .channels = 16,
+         .filters = 8,
+         .in = {5, 7, 48},
+         .out = {5, 7, 48},
+         .window = {3, 3, 31},
+         .before = {1, 1, 15}},
+    };
+    conv_choose(true);
+    srand(1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        conv_sizes s = cases[i];
+        s.groups = 1;
+        for (int d = 0; d < CONV_DIMS; d++) s.stride[d] = s.dilation[d] = 1;
+        compare(&s, &(conv_after){.bias = true, .add = i % 2, .act = CONV_RELU});
+    }
+}
+
 static void onednn_agrees_with_plain_loops(void **state) {
     (void)state;
     all_ways_agree(true);
@@ -81,6 +117,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(onednn_agrees_with_plain_loops),
         cmocka_unit_test(products_agree_with_plain_loops),
+        cmocka_unit_test(wide_windows_agree_with_plain_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ enum {
     GATHER_FLOPS = 1 << 16, /* less is not worth gathering windows */
     GATHER_BYTES = 2 << 20, /* of windows gathered at a time */
     PARTS_A_THREAD = 4,
+    FEW_FILTERS = 64 /* with more, a product of gathered windows is good enough */
 };
 
 static _Atomic int onednn_allowed = -1; /* -1: the environment says */
@@ -197,15 +198,82 @@ struct conv_made {
     conv_after after;
     const float *filter;
     onednn_conv *onednn; /* NULL: our own */
+    bool widens;         /* it is given an input with the zeros around it */
+    conv_sizes wide;
 };
+
+/* ---- zeros written around the input: oneDNN's direct kernels take few of them by themselves */
+
+/* S of an input that is as large as the windows reach, so that none is cut off. */
+static conv_sizes widened(const conv_sizes *s) {
+    conv_sizes wide = *s;
+    for (int d = 0; d < CONV_DIMS; d++) {
+        wide.before[d] = 0;
+        wide.in[d] = (s->out[d] - 1) * s->stride[d] + (s->window[d] - 1) * s->dilation[d] + 1;
+    }
+    return wide;
+}
+
+typedef struct widen_job {
+    const conv_sizes *from, *to;
+    const float *in;
+    float *out;
+} widen_job;
+
+/* Lines [first, first + n) of the wide input, one line a row of its last dimension. */
+static void widen_part(void *ctx, int64_t first, int64_t n) {
+    const widen_job *j = ctx;
+    const conv_sizes *s = j->from, *w = j->to;
+    int64_t line = w->in[2] * s->channels, before = min_i64(s->before[2], w->in[2]);
+    int64_t kept = max_i64(0, min_i64(s->in[2], w->in[2] - before)), behind = w->in[2] - before - kept;
+    for (int64_t i = first; i < first + n; i++) {
+        int64_t y = i % w->in[1] - s->before[1], z = i / w->in[1] % w->in[0] - s->before[0];
+        int64_t image = i / w->in[1] / w->in[0];
+        float *to = j->out + i * line;
+        if (y < 0 || y >= s->in[1] || z < 0 || z >= s->in[0]) {
+            memset(to, 0, (size_t)line * sizeof *to);
+            continue;
+        }
+        const float *from = j->in + ((image * s->in[0] + z) * s->in[1] + y) * s->in[2] * s->channels;
+        memset(to, 0, (size_t)(before * s->channels) * sizeof *to);
+        memcpy(to + before * s->channels, from, (size_t)(kept * s->channels) * sizeof *to);
+        memset(to + (before + kept) * s->channels, 0, (size_t)(behind * s->channels) * sizeof *to);
+    }
+}
+
+static inlay_status run_widened(const conv_made *c, const float *in, const float *bias, const float *add, float *out,
+                                inlay_error *err) {
+    const conv_sizes *w = &c->wide;
+    int64_t lines = w->batch * w->in[0] * w->in[1], line = w->in[2] * w->channels;
+    float *wide = mem_array((size_t)lines, (size_t)line * sizeof *wide);
+    if (!wide) return fail_memory(err);
+    widen_job j = {&c->sizes, w, in, wide};
+    conv_spread(lines, (double)lines * (double)line, widen_part, &j);
+    bool done = onednn_conv_run(c->onednn, wide, bias, add, out);
+    mem_free(wide);
+    return done ? INLAY_OK : fail_memory(err);
+}
+
+/* oneDNN's way of C, over a wider input when that spares the gathering of windows. */
+static void make_onednn(conv_made *c) {
+    c->onednn = onednn_conv_make(&c->sizes, &c->after, c->filter);
+    int64_t zeros = c->sizes.before[0] + c->sizes.before[1] + c->sizes.before[2];
+    if (!c->onednn || zeros == 0 || c->sizes.filters > FEW_FILTERS || !onednn_conv_gathers(c->onednn)) return;
+    c->wide = widened(&c->sizes);
+    for (int d = 0; d < CONV_DIMS; d++)
+        if (c->wide.in[d] / 2 > c->sizes.in[d]) return; /* mostly zeros, or absurd */
+    onednn_conv *wide = onednn_conv_make(&c->wide, &c->after, c->filter);
+    c->widens = wide && !onednn_conv_gathers(wide);
+    onednn_conv_free(c->widens ? c->onednn : wide);
+    if (c->widens) c->onednn = wide;
+}
 
 inlay_status conv_make(const conv_sizes *sizes, const conv_after *after, const float *filter, conv_made **out,
                        inlay_error *err) {
     *out = mem_zalloc(1, sizeof **out);
     if (!*out) return fail_memory(err);
-    **out = (conv_made){*sizes, *after, filter, NULL};
-    if (may_use_onednn() && sizes->batch && conv_flops(sizes) > 0)
-        (*out)->onednn = onednn_conv_make(sizes, after, filter);
+    **out = (conv_made){.sizes = *sizes, .after = *after, .filter = filter};
+    if (may_use_onednn() && sizes->batch && conv_flops(sizes) > 0) make_onednn(*out);
     return INLAY_OK;
 }
 
@@ -232,6 +300,7 @@ inlay_status conv_run(const conv_made *c, const float *in, const float *bias, co
     const conv_sizes *s = &c->sizes;
     int64_t pixels = s->batch * conv_pixels(s->out), count = pixels * s->filters;
     if (count == 0) return INLAY_OK;
+    if (c->widens) return run_widened(c, in, bias, add, out, err);
     if (c->onednn) return onednn_conv_run(c->onednn, in, bias, add, out) ? INLAY_OK : fail_memory(err);
     float *kept = NULL;
     if (c->after.add && add == out) {

@@ -76,6 +76,7 @@ typedef struct kind {
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t src, dst, filter, bias, scratch;
     float *packed; /* the filter as it wants it; NULL: as the first kind */
+    bool gathers;  /* oneDNN makes a product of gathered windows of it */
 } kind;
 
 typedef struct piece {
@@ -154,10 +155,9 @@ static bool make_attributes(const conv_after *after, dnnl_primitive_attr_t *out)
     return done;
 }
 
-/* Its reference loops are slower than ours. */
-static bool is_fast(dnnl_primitive_desc_t desc) {
+static const char *kernel_name(dnnl_primitive_desc_t desc) {
     const char *name = NULL;
-    return ok(lib.dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name)) && name && !strstr(name, "ref");
+    return ok(lib.dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name)) && name ? name : "ref";
 }
 
 /* The primitive for a convolution of sizes S, one image or all. */
@@ -190,7 +190,9 @@ static bool make_primitive(const conv_sizes *s, const conv_after *after, kind *k
     if (!done) return false;
     k->filter = *lib.dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0);
     k->scratch = *lib.dnnl_primitive_desc_query_md(made, dnnl_query_scratchpad_md, 0);
-    done = is_fast(made) && ok(lib.dnnl_primitive_create(&k->primitive, made));
+    k->gathers = strstr(kernel_name(made), "gemm") != NULL;
+    /* Its reference loops are slower than ours. */
+    done = !strstr(kernel_name(made), "ref") && ok(lib.dnnl_primitive_create(&k->primitive, made));
     lib.dnnl_primitive_desc_destroy(made);
     return done;
 }
@@ -350,6 +352,12 @@ onednn_conv *onednn_conv_make(const conv_sizes *s, const conv_after *after, cons
     return NULL;
 }
 
+bool onednn_conv_gathers(const onednn_conv *c) {
+    for (int i = 0; i < c->n_kinds; i++)
+        if (c->kinds[i].gathers) return true;
+    return false;
+}
+
 void onednn_conv_free(onednn_conv *c) {
     if (!c) return;
     for (int i = 0; i < c->n_kinds; i++) {
@@ -400,6 +408,11 @@ bool onednn_conv_run(const onednn_conv *c, const float *in, const float *bias, c
 onednn_conv *onednn_conv_make(const conv_sizes *s, const conv_after *after, const float *filter) {
     (void)s, (void)after, (void)filter;
     return NULL;
+}
+
+bool onednn_conv_gathers(const onednn_conv *c) {
+    (void)c;
+    return true;
 }
 
 void onednn_conv_free(onednn_conv *c) {

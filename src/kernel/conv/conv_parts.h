@@ -15,6 +15,7 @@ void conv_finish(const conv_after *after, int64_t filters, int64_t n, const floa
 /* The same convolution by oneDNN. NULL: it is not there, or has nothing fast for these sizes. */
 typedef struct onednn_conv onednn_conv;
 onednn_conv *onednn_conv_make(const conv_sizes *s, const conv_after *after, const float *filter);
+bool onednn_conv_gathers(const onednn_conv *c); /* it copies each window, for a product: slow where filters are few */
 void onednn_conv_free(onednn_conv *c);
 bool onednn_conv_run(const onednn_conv *c, const float *in, const float *bias, const float *add, float *out);
 
