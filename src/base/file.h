@@ -54,6 +54,7 @@ typedef struct file_info {
 /* Of PATH, following symbolic links (not when it is one and FOLLOW is false). NOT_FOUND when there is none. */
 inlay_status file_stat(const char *path, bool follow, file_info *out, inlay_error *err);
 bool file_exists(const char *path);
+bool file_exists_in(const char *folder, const char *name); /* needs no memory, whose lack would look like a no */
 
 /* Whether both were the same file in the same state. */
 static inline bool file_info_equal(const file_info *a, const file_info *b) {

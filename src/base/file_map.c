@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,12 @@ inlay_status file_real_path(const char *path, char **out, inlay_error *err) {
 bool file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;
+}
+
+bool file_exists_in(const char *folder, const char *name) {
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return size > 0 && size < (int)sizeof path && file_exists(path);
 }
 
 static int compare_names(const void *a, const void *b) {

@@ -39,15 +39,8 @@ static bool is_folder(const char *path) {
     return file_stat(path, true, &info, &ignored) == INLAY_OK && info.is_folder;
 }
 
-static bool has_file(const char *folder, const char *name) {
-    char *path = path_join(folder, name);
-    bool there = path && file_exists(path);
-    mem_free(path);
-    return there;
-}
-
 static bool is_saved_model(const char *path) {
-    return is_folder(path) && (has_file(path, "saved_model.pb") || has_file(path, "saved_model.pbtxt"));
+    return is_folder(path) && (file_exists_in(path, "saved_model.pb") || file_exists_in(path, "saved_model.pbtxt"));
 }
 
 static inlay_status lock(change *c, const char *path, inlay_error *err) {
@@ -222,6 +215,7 @@ static bool graph_changed(const change *c) {
 }
 
 static inlay_status make_graph(change *c, inlay_error *err) {
+    if (c->graph.failed) return fail_memory(err);
     if (c->has_whole_graph || c->graph.count == 0) return INLAY_OK;
     TRY(splice_to_buffer(&c->graph, c->model->message, c->model->file, &c->whole_graph, err));
     c->has_whole_graph = true;
@@ -329,7 +323,7 @@ static inlay_status fill_stage(change *c, inlay_error *err) {
     TRY(write_files(c, err));
     TRY(keep_indexes(c, unchanged, err));
     if (c->finish) TRY(c->finish(c->finish_user, c->stage.path, err));
-    if (has_file(c->path, "fingerprint.pb"))
+    if (file_exists_in(c->path, "fingerprint.pb"))
         TRY(fingerprint_write_file(c->stage.path,
                                    c->has_whole_graph ? buffer_bytes(&c->whole_graph) : c->model->message, err));
     TRY(write_manifest(c, err));

@@ -29,10 +29,7 @@ inlay_status index_judge(const char *path, const bundle *b, index_verdict *out, 
 }
 
 bool index_is_there(const char *folder) {
-    char *path = path_join(folder, INDEX_FOLDER);
-    bool there = path && file_exists(path);
-    mem_free(path);
-    return there;
+    return file_exists_in(folder, INDEX_FOLDER);
 }
 
 /* Removes the files that GOES names; *gone of them. The folder goes when nothing is left. */
