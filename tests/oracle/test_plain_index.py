@@ -25,6 +25,11 @@ FORMS = ["product", "columns", "turned", "turned_columns", "function", "half", "
          "einsum_columns", "tensordot", "learned_scale", "l2_expanded", "l2_expanded_otherwise", "l2_ranking_only"]
 
 
+# Of distances between gaussian rows of so few dimensions eight bits tell too little: the search leaves the index, and what is in it
+# does not matter. unit/test_plain_index.c has searches by distance that stay.
+LEAVE = {"l2_expanded", "l2_expanded_otherwise", "l2_ranking_only"}
+
+
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
     made = Runner(tmp_path_factory.mktemp("runs"))
@@ -65,19 +70,24 @@ def indexes(path):
     return sorted((path / "assets.extra/inlay.index").iterdir())
 
 
-def turn_codes(path):
-    """Makes of each row's codes about those of the opposite row: whoever reads them finds the worst for the best."""
+def turn_codes(path, places):
+    """Makes of the codes of rows PLACES about those of the opposite rows: whoever reads them does not find these. So few that a search stays
+    with the index."""
     for file in indexes(path):
         data = bytearray(file.read_bytes())
         rows, dim, = struct.unpack_from("<QQ", data, 16)
         key, = struct.unpack_from("<I", data, 44)
-        at, blocks, block = (128 + key + 63) // 64 * 64, -(-rows // 32), -(-dim // 4) * 128
+        at, blocks, groups = (128 + key + 63) // 64 * 64, -(-rows // 32), -(-dim // 4)
+        starts = []
         while blocks > 0:
             centres, count = 4 * (-(-dim * 4 // 64) * 64), min(blocks, 64)
             at += 1088 + centres
-            codes = np.frombuffer(data, np.uint8, count * block, at)
-            data[at:at + count * block] = (255 - codes).tobytes()
-            at, blocks = at + count * block, blocks - count
+            starts += [at + i * groups * 128 for i in range(count)]
+            at, blocks = at + count * groups * 128, blocks - count
+        for row in map(int, places):
+            for group in range(groups):
+                one = starts[row // 32] + group * 128 + row % 32 * 4
+                data[one:one + 4] = bytes(255 - code for code in data[one:one + 4])
         file.write_bytes(data)
 
 
@@ -103,9 +113,9 @@ def test_answers_are_those_of_tensorflow_and_of_the_scan(runner, tmp_path, name)
     assert "190000 rows are to be indexed" in inlay("index", tmp_path / "model").stdout
     assert runner.open(tmp_path / "model") == "ok"
     assert same(ask(runner), scanned)
-    turn_codes(tmp_path / "model")
+    turn_codes(tmp_path / "model", scanned["places"][:, :3].reshape(-1))
     assert runner.open(tmp_path / "model") == "ok"
-    assert not same(ask(runner), scanned)
+    assert name in LEAVE or not same(ask(runner), scanned)
 
 
 @pytest.mark.parametrize("name", ["product", "cosine", "cosine_columns", "l2_expanded"])
@@ -115,16 +125,16 @@ def test_assigned_rows_leave_the_index(runner, tmp_path, name):
     said = inlay("index", tmp_path / "model").stdout
     assert "190000 rows are to be indexed" in said and "no index for signature after: what it reads depends on the run" in said
     assert len(indexes(tmp_path / "model")) == 1
-    turn_codes(tmp_path / "model")
-    assert runner.open(tmp_path / "model") == "ok"
     queries, by = tf.constant(QUERIES), np.float32(0.7)
     loaded = module.search(queries)["places"].numpy()
-    assert not np.array_equal(ask(runner)["places"], loaded)
+    turn_codes(tmp_path / "model", loaded[:, :3].reshape(-1))
+    assert runner.open(tmp_path / "model") == "ok"
+    assert name in LEAVE or not np.array_equal(ask(runner)["places"], loaded)
     for _ in range(2):
         compare(ask(runner, "after", by=by), module.after(queries, tf.constant(by)), TAKEN[name](module, queries), 2e-5)
         compare(ask(runner), module.search(queries), TAKEN[name](module, queries), 2e-5)
     assert runner.open(tmp_path / "model") == "ok"
-    assert not np.array_equal(ask(runner)["places"], loaded)
+    assert name in LEAVE or not np.array_equal(ask(runner)["places"], loaded)
 
 
 @pytest.mark.parametrize("resource", [True, False])
@@ -147,9 +157,9 @@ def test_models_of_tensorflow_1(runner, tmp_path, name, resource):
     assert [file.name.split("~")[0] for file in indexes(path)] == ["rows"]
     assert runner.open(path) == "ok"
     assert same(ask(runner, "serving_default"), scanned)
-    turn_codes(path)
+    turn_codes(path, scanned["places"][:, :3].reshape(-1))
     assert runner.open(path) == "ok"
-    assert not same(ask(runner, "serving_default"), scanned)
+    assert name in LEAVE or not same(ask(runner, "serving_default"), scanned)
 
 
 def test_the_brute_force_layer_of_recommenders(runner, tmp_path):
