@@ -118,7 +118,7 @@ static void score_run(const index_run *s, const index_worker *w, uint32_t query,
     scan_top_init(&top, INDEX_SLICE + 1, hits); /* never full: it keeps all */
     if (s->ask->panels) {
         s->scan->pack[from->type][false](&rows, w->panels);
-        s->scan->tile[class](&rows, w->panels, prepared, 1, &top, NULL);
+        s->scan->tile[class](&rows, w->panels, prepared, 1, &top, bytes_make(NULL, 0));
     } else {
         s->scan->rows[from->type](&rows, prepared, 1, &top);
     }

@@ -11,6 +11,7 @@
 enum {
     PIECE_BYTES = 256 << 10,  /* of rows scanned at a time: read as streams within it */
     PACKED_BYTES = 128 << 10, /* of panels packed at a time: half a core's cache, the next rows are fetched meanwhile */
+    FETCH_GROUPS = 4,         /* of queries, during which they are */
     COLUMNS_BYTES = 1 << 20,  /* the same of transposed rows, where short pieces mean short reads */
     COLUMNS_ROWS = 1024,
     TASK_PIECES = 8,          /* of one source that a thread takes at a time, at most */
@@ -219,19 +220,22 @@ static const source *find_task(const search *s, size_t index, scan_rows *task) {
     return from;
 }
 
-/* NEXT: what will be scanned after PIECE, row-major, or NULL. */
-static void scan_piece(const search *s, const worker *w, const source *from, const scan_rows *piece,
-                       const uint8_t *next) {
+/* NEXT: what will be scanned after PIECE, row-major, or nothing. It is fetched while the first few groups of queries
+ * meet the piece: during one alone it would come faster than memory gives it. */
+static void scan_piece(const search *s, const worker *w, const source *from, const scan_rows *piece, bytes next) {
     scan_class class = scan_class_of(from->type);
     if (!s->panels) {
         s->kernels->rows[from->type](piece, s->queries[class], s->n, w->tops);
         return;
     }
     size_t tile = s->kernels->tile_queries[class];
+    size_t part = next.size / min_size((s->n + tile - 1) / tile, FETCH_GROUPS) + 1;
     s->kernels->pack[from->type][from->transposed](piece, w->panels);
-    for (size_t q = 0; q < s->n; q += tile)
-        s->kernels->tile[class](piece, w->panels, query_at(s, class, q), min_size(tile, s->n - q), w->tops + q,
-                                q == 0 ? next : NULL);
+    for (size_t q = 0; q < s->n; q += tile) {
+        bytes some = bytes_make(next.data, min_size(part, next.size));
+        next = bytes_make(next.data + some.size, next.size - some.size);
+        s->kernels->tile[class](piece, w->panels, query_at(s, class, q), min_size(tile, s->n - q), w->tops + q, some);
+    }
 }
 
 /* Narrows [*first, first + count) of TASK to the rows that are scanned together: from the first that is allowed to
@@ -263,8 +267,8 @@ static void scan_task(void *ctx, size_t index, int number) {
         if (count == 0) continue;
         scan_rows piece = part_of(from, task, first, count);
         bool last = first + piece.count == task.count;
-        const uint8_t *next = last || from->transposed || s->dim == 0 ? NULL : piece.data + piece.count * piece.stride;
-        scan_piece(s, w, from, &piece, next);
+        size_t size = last || from->transposed ? 0 : piece.count * piece.stride;
+        scan_piece(s, w, from, &piece, bytes_make(piece.data + size, size));
     }
     for (size_t q = 0; q < s->n; q++)
         if (w->tops[q].count == s->k) raise_floor(s->floors + q, w->tops[q].threshold);

@@ -125,8 +125,9 @@ static void run(const scan_kernels *kernels, const block *b, bool panels, size_t
         kernels->pack[b->type][b->transposed](&b->rows, packed);
         for (size_t q = 0; q < b->n; q += tile) {
             size_t n = min_size(tile, b->n - q);
+            bytes next = bytes_make(b->rows.data, b->transposed || below(2) ? 0 : b->rows.count * b->rows.stride);
             scan_group_pack(class, (char *)b->queries + q * b->rows.dim * size, n, b->rows.dim, group);
-            kernels->tile[class](&b->rows, packed, group, n, tops + q, b->transposed || below(2) ? NULL : b->rows.data);
+            kernels->tile[class](&b->rows, packed, group, n, tops + q, next);
         }
         mem_free(packed);
         mem_free(group);
@@ -365,7 +366,8 @@ static void time_pack(timing *t) {
     t->kernels->pack[t->b->type][t->b->transposed](&t->b->rows, t->packed);
 }
 static void time_tile(timing *t) {
-    t->kernels->tile[scan_class_of(t->b->type)](&t->b->rows, t->packed, t->group, t->b->n, t->tops, NULL);
+    t->kernels->tile[scan_class_of(t->b->type)](&t->b->rows, t->packed, t->group, t->b->n, t->tops,
+                                                bytes_make(NULL, 0));
 }
 
 /* Best of several runs over a block that stays in the cache, with nothing to keep. */

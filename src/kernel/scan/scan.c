@@ -79,7 +79,7 @@ ROWS_AND_PACK(i8, 1, float)
         memcpy(out, sum, width * sizeof *sum);                                                                     \
     }                                                                                                              \
     static void tile_##NAME(const scan_rows *r, const void *panels, const void *group, size_t n, scan_top *tops,   \
-                            const uint8_t *fetch) {                                                                \
+                            bytes fetch) {                                                                         \
         (void)fetch;                                                                                               \
         const SUM *x = panels;                                                                                     \
         for (size_t first = 0; first < r->count; first += PANEL, x += PANEL * r->dim) {                            \

@@ -12,6 +12,7 @@
 #ifndef KERNEL_SCAN_SCAN_H
 #define KERNEL_SCAN_SCAN_H
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 typedef enum scan_type { SCAN_F32, SCAN_F64, SCAN_F16, SCAN_BF16, SCAN_I8, SCAN_TYPES } scan_type;
@@ -91,9 +92,9 @@ typedef struct scan_kernels {
     void (*pack[SCAN_TYPES][2])(const scan_rows *rows, void *panels);
 
     /* The packed block against one group of N queries, GROUP as scan_group_pack wrote it; hits go to TOPS [n].
-     * Meanwhile as many bytes as row-major ROWS have are fetched into the cache from FETCH on; NULL: none. */
+     * Meanwhile FETCH is fetched into the cache; its size may be 0. */
     void (*tile[SCAN_CLASSES])(const scan_rows *rows, const void *panels, const void *group, size_t n, scan_top *tops,
-                               const uint8_t *fetch);
+                               bytes fetch);
 } scan_kernels;
 
 enum { SCAN_PANEL_MAX = 32, SCAN_TILE_MAX = 16 };
