@@ -179,7 +179,8 @@ static void measure(bench *b, bench_reading *reading, int64_t n) {
     double bandwidth = (double)reading->bytes / works[0].median * 1e-9, asked = (double)n * (repeats + 1);
     int64_t wrong = 0;
     for (int64_t i = 0; i < n * K; i++) wrong += b->found[0][i] != b->found[1][i] || b->scores[0][i] != b->scores[1][i];
-    printf("%-14s %4" PRId64 " queries: scan %9.2f (%.2f) ms, index %9.2f (%.2f) ms: %5.2f x; probe %5.1f GB/s; refined %6.2f %%,"
+    printf("%-14s %4" PRId64
+           " queries: scan %9.2f (%.2f) ms, index %9.2f (%.2f) ms: %5.2f x; probe %5.1f GB/s; refined %6.2f %%,"
            " kept %8.4f %%, scored %8.4f %%, left %3.0f %%; %" PRId64 " differ\n",
            b->kind->name, n, works[1].median * 1e3, works[1].best * 1e3, works[2].median * 1e3, works[2].best * 1e3,
            works[1].median / works[2].median, bandwidth,
