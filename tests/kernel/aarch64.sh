@@ -13,7 +13,7 @@ done
 mkdir -p "$out"
 flags=(-std=c11 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -fno-math-errno -ffp-contract=off
        -Iinclude -Isrc -Itests -Itests/kernel/plain)
-sources=(src/base/{alloc,buffer,bytes,cpu,crc32c,error,fault,file_folder,file_leftovers,file_map,file_write,log,pool}.c src/tensor/dtype.c
+sources=(src/base/{alloc,blocks,buffer,bytes,cpu,crc32c,error,fault,file_folder,file_leftovers,file_map,file_write,log,pool}.c src/tensor/dtype.c
          src/search/!(index_set|index_tie).c src/kernel/scan/{scan,top,scan_neon}.c src/kernel/quant/quant{,_encode,_neon}.c)
 passed=0 failed=0
 "$cc" "${flags[@]}" -march=armv8.2-a+dotprod -c -o "$out/quant_dotprod.o" src/kernel/quant/quant_dotprod.c

@@ -39,7 +39,7 @@ build_tests() {
   local flags sources sets avx2="-mavx2 -mfma -mf16c" objects=() source object test
   local avx512="-mavx512f -mavx512bw -mavx512vl -mavx512dq $avx2"
   flags=(-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-math-errno -ffp-contract=off -Iinclude -Isrc -Itests -Itests/kernel/plain)
-  sources=(src/base/{alloc,buffer,bytes,cpu,crc32c,error,fault,file_folder,file_leftovers,file_map,file_write,log,pool}.c
+  sources=(src/base/{alloc,blocks,buffer,bytes,cpu,crc32c,error,fault,file_folder,file_leftovers,file_map,file_write,log,pool}.c
            src/tensor/dtype.c src/search/!(index_set|index_tie).c src/kernel/{scan,quant,gemm,norms,stats}/!(*_neon|*_dotprod).c)
   for source in "${sources[@]}"; do
     object=$out/$(basename "$source" .c).o
