@@ -90,13 +90,11 @@ typedef enum file_mode {
 /* Begins a file. *out is ended by file_commit or file_abandon. */
 inlay_status file_create(const char *path, file_mode mode, file_writer **out, inlay_error *err);
 inlay_status file_append(file_writer *w, const void *data, size_t size, inlay_error *err); /* buffered */
-/* Appends SIZE bytes from OFFSET on of the file SOURCE without a copy, if the file system can share blocks (*shared);
- * blocks of SOURCE around them come along then. *at is where they begin in W. */
-inlay_status file_append_shared(file_writer *w, const char *source, uint64_t offset, uint64_t size, uint64_t *at,
-                                bool *shared, inlay_error *err);
-/* The same, by copying where the file system cannot. */
-inlay_status file_append_range(file_writer *w, const char *source, uint64_t offset, uint64_t size, uint64_t *at,
-                               inlay_error *err);
+/* Appends SIZE bytes from OFFSET on of the file SOURCE, which share its blocks where the file system can; blocks of
+ * SOURCE around them come along then. *at is where they begin in W. Elsewhere they are copied, or, unless MAY_COPY,
+ * nothing is done; *done says so. */
+inlay_status file_append_range(file_writer *w, const char *source, uint64_t offset, uint64_t size, bool may_copy,
+                               uint64_t *at, bool *done, inlay_error *err);
 /* Overwrites bytes that were appended before. */
 inlay_status file_patch(file_writer *w, uint64_t offset, const void *data, size_t size, inlay_error *err);
 uint64_t file_position(const file_writer *w); /* bytes appended so far */

@@ -216,27 +216,20 @@ static bool clone_range(file_writer *w, int from, uint64_t offset, uint64_t size
     return true;
 }
 
-inlay_status file_append_shared(file_writer *w, const char *source, uint64_t offset, uint64_t size, uint64_t *at,
-                                bool *shared, inlay_error *err) {
+inlay_status file_append_range(file_writer *w, const char *source, uint64_t offset, uint64_t size, bool may_copy,
+                               uint64_t *at, bool *done, inlay_error *err) {
     TRY(flush(w, err));
     int from = open(source, O_RDONLY | O_CLOEXEC);
     if (from < 0) return fail_errno(err, errno, source, "open");
     int fault = fault_check_path("clone", w->writing);
-    *shared = !fault && clone_range(w, from, offset, size, at);
-    close(from);
-    return fault ? fail_errno(err, fault, w->path, "write") : INLAY_OK;
-}
-
-inlay_status file_append_range(file_writer *w, const char *source, uint64_t offset, uint64_t size, uint64_t *at,
-                               inlay_error *err) {
-    bool shared;
-    TRY(file_append_shared(w, source, offset, size, at, &shared, err));
-    if (shared) return INLAY_OK;
-    int from = open(source, O_RDONLY | O_CLOEXEC);
-    if (from < 0) return fail_errno(err, errno, source, "open");
-    *at = w->flushed;
-    inlay_status status = copy_bytes(from, offset, w->fd, w->flushed, size, source, w->writing, NULL, err);
-    if (status == INLAY_OK) w->flushed += size;
+    inlay_status status = fault ? fail_errno(err, fault, w->path, "write") : INLAY_OK;
+    *done = !fault && clone_range(w, from, offset, size, at);
+    if (!fault && !*done && may_copy) {
+        *at = w->flushed;
+        status = copy_bytes(from, offset, w->fd, w->flushed, size, source, w->writing, NULL, err);
+        *done = status == INLAY_OK;
+        if (*done) w->flushed += size;
+    }
     close(from);
     return status;
 }

@@ -54,16 +54,13 @@ void profile_free(profile *p) {
     free(p);
 }
 
-/* Makes room for one more of SIZE bytes in *ITEMS. */
-static bool grow(void *items, size_t size, size_t count, size_t *capacity) {
-    void **list = items;
-    if (count < *capacity) return true;
+/* ITEMS [COUNT] of SIZE bytes with room for one more; NULL when memory is out, and ITEMS stays. */
+static void *with_room(void *items, size_t size, size_t count, size_t *capacity) {
+    if (count < *capacity) return items;
     size_t wanted = *capacity ? 2 * *capacity : 256;
-    void *grown = realloc(*list, wanted * size);
-    if (!grown) return false;
-    *list = grown;
-    *capacity = wanted;
-    return true;
+    void *grown = realloc(items, wanted * size);
+    if (grown) *capacity = wanted;
+    return grown;
 }
 
 /* The total called NAME; looked for from GUESS on, since nodes run in the same order each time. NULL when memory is
@@ -73,7 +70,9 @@ static total *find_total(total_list *list, const char *name, const char *op, siz
         total *t = &list->items[(guess + i) % list->count];
         if (strcmp(t->name, name) == 0) return t;
     }
-    if (!grow(&list->items, sizeof *list->items, list->count, &list->capacity)) return NULL;
+    total *items = with_room(list->items, sizeof *items, list->count, &list->capacity);
+    if (!items) return NULL;
+    list->items = items;
     total fresh = {.name = strdup(name), .op = strdup(op)};
     if (!fresh.name || !fresh.op) {
         free(fresh.name);
@@ -93,10 +92,12 @@ void profile_add(void *user, const inlay_node_run *node) {
     profile *p = user;
     size_t guess = p->n_events ? p->events[p->n_events - 1].node + 1 : 0;
     total *t = find_total(&p->nodes, node->node, node->op, guess);
-    if (!t || !grow(&p->events, sizeof *p->events, p->n_events, &p->capacity)) {
+    event *events = t ? with_room(p->events, sizeof *events, p->n_events, &p->capacity) : NULL;
+    if (!events) {
         p->incomplete = true;
         return;
     }
+    p->events = events;
     t->seconds += node->seconds;
     t->bytes += node->bytes;
     t->calls++;

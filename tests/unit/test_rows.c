@@ -300,9 +300,11 @@ static void a_range_of_a_file_is_appended(void **state) {
         file_writer *w;
         file_map *map;
         uint64_t at;
+        bool done;
         assert_ok(file_create(target, FILE_DIRECT, &w, &err), &err);
         assert_ok(file_append(w, content, (size_t)cases[i].before, &err), &err);
-        assert_ok(file_append_range(w, source, cases[i].offset, cases[i].size, &at, &err), &err);
+        assert_ok(file_append_range(w, source, cases[i].offset, cases[i].size, true, &at, &done, &err), &err);
+        assert_true(done);
         assert_true(at >= cases[i].before && at + cases[i].size <= file_position(w));
         assert_ok(file_append(w, "end", 3, &err), &err);
         assert_ok(file_commit(w, &err), &err);

@@ -95,14 +95,12 @@ static inlay_status put_rows(patch *p, int64_t from, int64_t first, int64_t coun
     return status;
 }
 
-/* Tensor STORED appended to OUT, at *at; *shared says whether that cost a copy. With COPY it is there afterwards in any
- * case. */
-static inlay_status append_stored(const collection *c, const bundle_entry *stored, bool copy, file_writer *out,
-                                  uint64_t *at, bool *shared, inlay_error *err) {
+/* Tensor STORED appended to OUT, at *at; unless MAY_COPY only where that costs no copy (*done). */
+static inlay_status append_stored(const collection *c, const bundle_entry *stored, bool may_copy, file_writer *out,
+                                  uint64_t *at, bool *done, inlay_error *err) {
     char *path = bundle_data_path(c->bundle_prefix, stored->shard, bundle_shards(c->bundle));
     if (!path) return fail_memory(err);
-    inlay_status status = copy ? file_append_range(out, path, stored->offset, stored->size, at, err)
-                               : file_append_shared(out, path, stored->offset, stored->size, at, shared, err);
+    inlay_status status = file_append_range(out, path, stored->offset, stored->size, may_copy, at, done, err);
     mem_free(path);
     return status;
 }
@@ -116,13 +114,14 @@ static inlay_status patch_sides(rows_edit *e, size_t chunk, int64_t first, const
     file_writer *out;
     int32_t shard;
     uint64_t at = 0;
+    bool done;
     TRY(rows_old_sides(e, chunk, &old, err));
     file_prefetch(old->data + begin, size);
     uint32_t crc =
         patched_crc(k->factor->crc, old->data + begin, (const uint8_t *)fresh, size, k->factor->size - begin - size);
     tensor_release(old);
     TRY(bundle_edit_data(e->change->bundle, &out, &shard, err));
-    TRY(append_stored(&e->c, k->factor, true, out, &at, NULL, err));
+    TRY(append_stored(&e->c, k->factor, true, out, &at, &done, err));
     TRY(file_patch(out, at + begin, fresh, size, err));
     return rows_put_entry(e, k->side, INLAY_FLOAT32, &k->factor->dims, shard, at, k->factor->size, crc, err);
 }
@@ -244,12 +243,12 @@ static inlay_status set_rows(rows_edit *e, size_t chunk, int64_t from, int64_t f
     file_writer *out;
     int32_t shard;
     uint64_t at;
-    bool shared, done = false;
+    bool appended, cut = false;
     TRY(bundle_edit_data(e->change->bundle, &out, &shard, err));
-    TRY(append_stored(&e->c, stored, false, out, &at, &shared, err));
-    if (!shared) TRY(cut_chunk(e, chunk, from, first, count, &done, err));
-    if (done) return INLAY_OK;
-    if (!shared) TRY(append_stored(&e->c, stored, true, out, &at, NULL, err));
+    TRY(append_stored(&e->c, stored, false, out, &at, &appended, err));
+    if (!appended) TRY(cut_chunk(e, chunk, from, first, count, &cut, err));
+    if (cut) return INLAY_OK;
+    if (!appended) TRY(append_stored(&e->c, stored, true, out, &at, &appended, err));
     return set_chunk(e, chunk, at, from, first, count, err);
 }
 
