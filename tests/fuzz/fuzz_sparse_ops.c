@@ -2,19 +2,9 @@
  * are indices, values and shapes. Whatever they are, an op answers or refuses.
  * Covers: src/op/sparse.c src/op/sparse_parts.c src/op/sparse_math.c src/op/sparse_reduce.c src/op/sparse_entries.c */
 #include "one_op.h"
+#include "source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct source {
-    const uint8_t *data;
-    size_t size;
-} source;
-
-static uint8_t next_byte(source *s) {
-    if (!s->size) return 0;
-    s->size--;
-    return *s->data++;
-}
 
 /* Mostly small, now and then not. */
 static int64_t next_number(source *s) {

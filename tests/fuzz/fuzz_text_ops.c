@@ -4,21 +4,11 @@
  * src/op/ragged.c src/op/segment.c */
 #include "base/num.h"
 #include "op/op.h"
+#include "source.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct source {
-    const uint8_t *data;
-    size_t size;
-} source;
-
-static uint8_t next_byte(source *s) {
-    if (!s->size) return 0;
-    s->size--;
-    return *s->data++;
-}
 
 static bytes next_text(source *s) {
     size_t n = min_size(next_byte(s) % 32, s->size);
