@@ -1,7 +1,7 @@
 #include "graph/graph.h"
 
 void graph_init(graph *g, const graph_library *library, const graph_source *source, size_t node_limit) {
-    *g = (graph){.library = library, .node_limit = node_limit ? node_limit : SIZE_MAX, .source = *source};
+    *g = (graph){.functions = library, .node_limit = node_limit ? node_limit : SIZE_MAX, .source = *source};
     arena_init(&g->memory, 0);
 }
 
@@ -74,7 +74,7 @@ inlay_status graph_add(graph *g, const char *name, const char *op, graph_node **
     TRY(grow(g, err));
     graph_node *n = arena_zalloc(&g->memory, 1, sizeof *n);
     if (!n || !(n->name = free_name(g, name)) || !(n->op = arena_strdup(&g->memory, op))) return fail_memory(err);
-    n->def = graph_op_def(g->library, bytes_of(n->op));
+    n->def = graph_op_def(g->functions, bytes_of(n->op));
     n->index = g->n_nodes;
     TRY(map_put(&g->by_name, bytes_of(n->name), (uintptr_t)n, err));
     g->nodes[g->n_nodes++] = n;

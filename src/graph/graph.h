@@ -46,7 +46,7 @@ typedef struct graph {
     graph_node **nodes; /* NULL where one was removed */
     size_t n_nodes, capacity, node_limit;
     map by_name;
-    const graph_library *library; /* not owned; NULL: none */
+    const graph_library *functions; /* not owned; NULL: none */
     graph_source source;
 } graph;
 

@@ -25,7 +25,7 @@ inlay_status inline_find(const inliner *in, bytes list, called *out, arena *memo
     size_t count = 0;
     *out = (called){0};
     TRY(attr_func_name(list, &out->name, err));
-    if (!graph_library_find(in->p->g.library, out->name, &out->body))
+    if (!graph_library_find(in->p->g.functions, out->name, &out->body))
         return fail(err, INLAY_NOT_FOUND, "it calls function '%.*s', which the model has not",
                     (int)(out->name.size < 200 ? out->name.size : 200), (const char *)out->name.data);
     for (int pass = 0; pass < 2; pass++) { /* NameAttrList.attr */
@@ -55,7 +55,7 @@ static inlay_status find_called(const inliner *in, const graph_node *n, called *
     *out = (called){.given = a};
     if (!n->def) { /* old style: the function's name is the op */
         out->name = bytes_of(n->op);
-        if (!graph_library_find(in->p->g.library, out->name, &out->body)) out->body = (bytes){0};
+        if (!graph_library_find(in->p->g.functions, out->name, &out->body)) out->body = (bytes){0};
         return INLAY_OK;
     }
     if (!(n->def->flags & OP_CALL)) return INLAY_OK;

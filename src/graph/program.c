@@ -135,7 +135,7 @@ static inlay_status copy_roots(copier *c, inlay_error *err) {
 
 inlay_status program_make(graph *model, const program_request *request, program *out, inlay_error *err) {
     *out = (program){0};
-    graph_init(&out->g, model->library, &model->source, request->node_limit);
+    graph_init(&out->g, model->functions, &model->source, request->node_limit);
     size_t n = model->n_nodes + 1;
     copier c = {.model = model, .request = request, .out = out};
     c.copies = mem_zalloc(n, sizeof *c.copies);

@@ -22,7 +22,7 @@ static inlay_status import(model *m, inlay_error *err) {
         .file = m->saved->file, .origin = m->saved->message.data, .tensors = saved_tensor_options(m->saved)};
     graph_init(&m->g, NULL, &source, (size_t)m->node_budget);
     TRY(graph_library_init(&m->library, m->graph_of->graph_def, op_list_of(m->graph_of), &source, err));
-    m->g.library = &m->library;
+    m->g.functions = &m->library;
     return graph_import(&m->g, m->graph_of->graph_def, err);
 }
 

@@ -21,7 +21,7 @@ static bool can_fold(const graph_node *n) {
 /* N alone, its inputs given, as a program. */
 static inlay_status program_of(graph *g, const graph_node *n, program *out, inlay_error *err) {
     *out = (program){0};
-    graph_init(&out->g, g->library, &g->source, 0);
+    graph_init(&out->g, g->functions, &g->source, 0);
     graph_node *copy;
     TRY(graph_add(&out->g, n->name, n->op, &copy, err));
     copy->attributes = n->attributes;

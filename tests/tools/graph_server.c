@@ -90,7 +90,7 @@ static inlay_status open_session(session *s, inlay_error *err) {
     graph_init(&s->model, NULL, &source, 0);
     s->open = true;
     TRY(graph_library_init(&s->library, buffer_bytes(&s->graph), (bytes){0}, &source, err));
-    s->model.library = &s->library;
+    s->model.functions = &s->library;
     return graph_import(&s->model, buffer_bytes(&s->graph), err);
 }
 

@@ -143,7 +143,7 @@ static inline inlay_status small_open(small_session *s, const buffer *b, inlay_e
     s->host.resources = &s->resources;
     graph_init(&s->model, NULL, &source, 0);
     TRY(graph_library_init(&s->library, buffer_bytes(b), (bytes){0}, &source, err));
-    s->model.library = &s->library;
+    s->model.functions = &s->library;
     return graph_import(&s->model, buffer_bytes(b), err);
 }
 

@@ -14,7 +14,7 @@ typedef struct {
 
 static struct {
     pthread_once_t once;
-    void *library;
+    void *handle;
     sgemm_fn sgemm;
     int (*get_threads)(void); /* OpenMP's, of the calling thread; NULL when the library has another runtime */
     void (*set_threads)(int);
@@ -32,7 +32,7 @@ static void open_library(void) {
     for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
         library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) return;
-    lib.library = library;
+    lib.handle = library;
     const version_head *(*version)(void) = NULL;
     find(library, "dnnl_version", &version);
     find(library, "omp_get_max_threads", &lib.get_threads);
@@ -55,7 +55,7 @@ const char *onednn_version(void) {
 
 bool onednn_find(const char *name, void *slot) {
     if (!onednn_load()) return false;
-    find(lib.library, name, slot);
+    find(lib.handle, name, slot);
     return *(void **)slot != NULL;
 }
 
