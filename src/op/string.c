@@ -218,25 +218,21 @@ static void regex_dispose(op_node *node) {
     regex_free(state->pattern);
 }
 
+typedef struct replacing {
+    const regex *r;
+    bytes rewrite;
+    bool global;
+} replacing;
+
+static inlay_status replace_one(const op_call *c, void *user, int64_t i, buffer *to, inlay_error *err) {
+    const replacing *w = user;
+    return regex_replace(w->r, tensor_string(c->in[0], i), w->rewrite, w->global, MAX_REPLACED, to, err);
+}
+
 /* Input 0 with matches of R replaced. */
 static inlay_status replace_all(op_call *c, const regex *r, bytes rewrite, bool global, inlay_error *err) {
-    const tensor *in = c->in[0];
-    string_builder b;
-    buffer room = {0};
-    inlay_status status;
-    TRY(string_builder_init(&b, &in->dims, c->budget, err));
-    for (int64_t i = 0; i < in->count; i++) {
-        buffer_clear(&room);
-        TRY_TO(failed, op_check_stop(c, err));
-        TRY_TO(failed, regex_replace(r, tensor_string(in, i), rewrite, global, MAX_REPLACED, &room, err));
-        TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));
-    }
-    buffer_free(&room);
-    return text_give(c, 0, &b, err);
-failed:
-    string_builder_free(&b);
-    buffer_free(&room);
-    return status;
+    replacing w = {r, rewrite, global};
+    return text_make(c, 0, &c->in[0]->dims, replace_one, &w, err);
 }
 
 static inlay_status match_all(op_call *c, const regex *r, inlay_error *err) {

@@ -18,9 +18,18 @@ static inlay_status join_prepare(op_node *node, op_setting *s, inlay_error *err)
     return INLAY_OK;
 }
 
-/* Element by element; scalars go to each. */
-static inlay_status join_run(op_call *c, inlay_error *err) {
+/* Element E of all inputs; scalars go to each. */
+static inlay_status join_one(const op_call *c, void *user, int64_t e, buffer *to, inlay_error *err) {
     const join_state *state = c->node->state;
+    (void)user, (void)err;
+    for (int i = 0; i < c->node->in.count; i++) {
+        if (i) buffer_append_bytes(to, state->separator);
+        buffer_append_bytes(to, tensor_string(c->in[i], c->in[i]->dims.rank ? e : 0));
+    }
+    return INLAY_OK;
+}
+
+static inlay_status join_run(op_call *c, inlay_error *err) {
     int n = c->node->in.count;
     shape dims = shape_scalar();
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
@@ -32,25 +41,7 @@ static inlay_status join_run(op_call *c, inlay_error *err) {
                         shape_text(given, b));
         dims = *given;
     }
-    string_builder builder;
-    buffer room = {0};
-    inlay_status status;
-    TRY(string_builder_init(&builder, &dims, c->budget, err));
-    for (int64_t e = 0; e < builder.count; e++) {
-        buffer_clear(&room);
-        for (int i = 0; i < n; i++) {
-            if (i) buffer_append_bytes(&room, state->separator);
-            buffer_append_bytes(&room, tensor_string(c->in[i], c->in[i]->dims.rank ? e : 0));
-        }
-        TRY_TO(failed, buffer_check(&room, err));
-        TRY_TO(failed, string_builder_add(&builder, buffer_bytes(&room), err));
-    }
-    buffer_free(&room);
-    return text_give(c, 0, &builder, err);
-failed:
-    string_builder_free(&builder);
-    buffer_free(&room);
-    return status;
+    return text_make(c, 0, &dims, join_one, NULL, err);
 }
 
 /* Which axes are joined, the fastest first. */
@@ -92,6 +83,22 @@ static void walk_next(walk *w) {
     }
 }
 
+typedef struct reduction {
+    walk inner, outer; /* over what is joined, and over the joins */
+} reduction;
+
+static inlay_status reduce_one(const op_call *c, void *user, int64_t e, buffer *to, inlay_error *err) {
+    const join_state *state = c->node->state;
+    reduction *r = user;
+    (void)e, (void)err;
+    for (int64_t i = 0; i < r->inner.count; i++, walk_next(&r->inner)) {
+        if (i) buffer_append_bytes(to, state->separator);
+        buffer_append_bytes(to, tensor_string(c->in[0], r->outer.position + r->inner.position));
+    }
+    walk_next(&r->outer);
+    return INLAY_OK;
+}
+
 static inlay_status reduce_join_run(op_call *c, inlay_error *err) {
     const join_state *state = c->node->state;
     const tensor *in = c->in[0];
@@ -101,35 +108,17 @@ static inlay_status reduce_join_run(op_call *c, inlay_error *err) {
     TRY(read_axes(c->in[1], in->dims.rank, axes, &count, err));
     for (int i = in->dims.rank - 1; i >= 0; i--)
         steps[i] = i == in->dims.rank - 1 ? 1 : steps[i + 1] * in->dims.dims[i + 1];
-    walk inner = {.count = 1}, outer = {.count = 1};
+    reduction r = {.inner.count = 1, .outer.count = 1};
     for (int i = 0; i < count; i++) {
         joined[axes[i]] = true;
-        walk_add(&inner, in->dims.dims[axes[i]], steps[axes[i]]);
+        walk_add(&r.inner, in->dims.dims[axes[i]], steps[axes[i]]);
     }
     shape dims = shape_scalar();
     for (int i = 0; i < in->dims.rank; i++)
         if (!joined[i] || state->keep_dims) dims.dims[dims.rank++] = joined[i] ? 1 : in->dims.dims[i];
     for (int i = in->dims.rank - 1; i >= 0; i--)
-        if (!joined[i]) walk_add(&outer, in->dims.dims[i], steps[i]);
-    string_builder b;
-    buffer room = {0};
-    inlay_status status;
-    TRY(string_builder_init(&b, &dims, c->budget, err));
-    for (int64_t e = 0; e < b.count; e++, walk_next(&outer)) {
-        buffer_clear(&room);
-        for (int64_t i = 0; i < inner.count; i++, walk_next(&inner)) {
-            if (i) buffer_append_bytes(&room, state->separator);
-            buffer_append_bytes(&room, tensor_string(in, outer.position + inner.position));
-        }
-        TRY_TO(failed, buffer_check(&room, err));
-        TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));
-    }
-    buffer_free(&room);
-    return text_give(c, 0, &b, err);
-failed:
-    string_builder_free(&b);
-    buffer_free(&room);
-    return status;
+        if (!joined[i]) walk_add(&r.outer, in->dims.dims[i], steps[i]);
+    return text_make(c, 0, &dims, reduce_one, &r, err);
 }
 
 static inlay_status check_segments(const tensor *ids, int64_t segments, inlay_error *err) {

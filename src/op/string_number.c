@@ -102,8 +102,9 @@ static inlay_status append_integer(const op_call *c, const format_state *state, 
     return INLAY_OK;
 }
 
-static inlay_status append_element(const op_call *c, const format_state *state, int64_t i, buffer *to,
-                                   inlay_error *err) {
+static inlay_status append_element(const op_call *c, void *user, int64_t i, buffer *to, inlay_error *err) {
+    const format_state *state = c->node->state;
+    (void)user;
     const tensor *t = c->in[0];
     switch (t->type) {
     case INLAY_BOOL: buffer_append_text(to, t->data[i] ? "true" : "false"); return INLAY_OK;
@@ -132,23 +133,7 @@ static inlay_status append_element(const op_call *c, const format_state *state, 
 }
 
 static inlay_status as_string_run(op_call *c, inlay_error *err) {
-    const tensor *in = c->in[0];
-    string_builder b;
-    buffer room = {0};
-    inlay_status status;
-    TRY(string_builder_init(&b, &in->dims, c->budget, err));
-    for (int64_t i = 0; i < in->count; i++) {
-        buffer_clear(&room);
-        TRY_TO(failed, append_element(c, c->node->state, i, &room, err));
-        TRY_TO(failed, buffer_check(&room, err));
-        TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));
-    }
-    buffer_free(&room);
-    return text_give(c, 0, &b, err);
-failed:
-    buffer_free(&room);
-    string_builder_free(&b);
-    return status;
+    return text_make(c, 0, &c->in[0]->dims, append_element, NULL, err);
 }
 
 /* TEXT as element I of OUT. */

@@ -7,16 +7,15 @@ inlay_status text_give(op_call *c, int i, string_builder *b, inlay_error *err) {
     return INLAY_OK;
 }
 
-inlay_status text_each(op_call *c, int in, int i, text_map fn, inlay_error *err) {
-    const tensor *t = c->in[in];
+inlay_status text_make(op_call *c, int i, const shape *dims, text_maker fn, void *user, inlay_error *err) {
     string_builder b;
     buffer room = {0};
     inlay_status status;
-    TRY(string_builder_init(&b, &t->dims, c->budget, err));
-    for (int64_t e = 0; e < t->count; e++) {
+    TRY(string_builder_init(&b, dims, c->budget, err));
+    for (int64_t e = 0; e < b.count; e++) {
         buffer_clear(&room);
-        if ((e & 1023) == 1023) TRY_TO(failed, op_check_stop(c, err));
-        TRY_TO(failed, fn(c, tensor_string(t, e), &room, err));
+        TRY_TO(failed, op_check_stop(c, err));
+        TRY_TO(failed, fn(c, user, e, &room, err));
         TRY_TO(failed, buffer_check(&room, err));
         TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));
     }
@@ -26,6 +25,21 @@ failed:
     string_builder_free(&b);
     buffer_free(&room);
     return status;
+}
+
+typedef struct mapped {
+    const tensor *in;
+    text_map fn;
+} mapped;
+
+static inlay_status map_element(const op_call *c, void *user, int64_t element, buffer *to, inlay_error *err) {
+    const mapped *m = user;
+    return m->fn(c, tensor_string(m->in, element), to, err);
+}
+
+inlay_status text_each(op_call *c, int in, int i, text_map fn, inlay_error *err) {
+    mapped m = {c->in[in], fn};
+    return text_make(c, i, &m.in->dims, map_element, &m, err);
 }
 
 inlay_status text_scalar(const op_call *c, int in, const char *what, bytes *out, inlay_error *err) {

@@ -5,6 +5,10 @@
 #include "base/buffer.h"
 #include "op/op.h"
 
+/* Output I, of shape DIMS: element after element the text that FN appends to TO (empty before). */
+typedef inlay_status (*text_maker)(const op_call *c, void *user, int64_t element, buffer *to, inlay_error *err);
+inlay_status text_make(op_call *c, int i, const shape *dims, text_maker fn, void *user, inlay_error *err);
+
 /* Output I: for each element of input IN the text that FN appends to TO (empty before). */
 typedef inlay_status (*text_map)(const op_call *c, bytes text, buffer *to, inlay_error *err);
 inlay_status text_each(op_call *c, int in, int i, text_map fn, inlay_error *err);

@@ -170,28 +170,20 @@ static inlay_status check_splits(const tensor *splits, int64_t count, inlay_erro
     return fail(err, INLAY_INVALID_ARGUMENT, "Last value in input_splits must be equal to length of input_tensor.");
 }
 
+/* Row ROW of the characters, from *USER on, which becomes its end. */
+static inlay_status encode_row(const op_call *c, void *user, int64_t row, buffer *to, inlay_error *err) {
+    int64_t *from = user, end;
+    TRY(tensor_as_int(c->in[1], row + 1, "input_splits", &end, err));
+    for (; *from < end; ++*from) TRY(put_character(c->node->state, tensor_i32(c->in[0])[*from], to, err));
+    return INLAY_OK;
+}
+
 static inlay_status encode_run(op_call *c, inlay_error *err) {
     const tensor *in = c->in[0], *splits = c->in[1];
+    int64_t from = 0;
     TRY(check_splits(splits, in->count, err));
     shape dims = shape_vector(splits->count - 1);
-    string_builder b;
-    buffer room = {0};
-    inlay_status status;
-    TRY(string_builder_init(&b, &dims, c->budget, err));
-    for (int64_t row = 0, from = 0, to = 0; row < b.count; row++, from = to) {
-        buffer_clear(&room);
-        TRY_TO(failed, tensor_as_int(splits, row + 1, "input_splits", &to, err));
-        for (int64_t i = from; i < to; i++)
-            TRY_TO(failed, put_character(c->node->state, tensor_i32(in)[i], &room, err));
-        TRY_TO(failed, buffer_check(&room, err));
-        TRY_TO(failed, string_builder_add(&b, buffer_bytes(&room), err));
-    }
-    buffer_free(&room);
-    return text_give(c, 0, &b, err);
-failed:
-    string_builder_free(&b);
-    buffer_free(&room);
-    return status;
+    return text_make(c, 0, &dims, encode_row, &from, err);
 }
 
 static inlay_status script_run_op(op_call *c, inlay_error *err) {
